@@ -1,0 +1,67 @@
+# `make demo` needs nothing but Rust. `make test` installs the rest (scripts/test-tools.sh).
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Where the tests look for the Python clients; absolute, because each test binary runs in its crate's folder.
+export ESBGATE_TEST_VENV ?= $(CURDIR)/target/test-tools/venv
+
+ESBGATE := cargo run -q -p esbgate-gateway --bin esbgate --
+# One process per test where cargo-nextest is there; the same tests without it.
+RUN_TESTS := $(if $(shell cargo nextest --version 2>/dev/null),cargo nextest run --no-fail-fast,cargo test --no-fail-fast --lib --bins --tests)
+
+.PHONY: help
+help: ## this table
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## the document's sample call, all the way in and back, once
+	@$(ESBGATE) demo --once
+
+.PHONY: run
+run: ## the same gateway with its stand-ins, staying up until Ctrl-C
+	@$(ESBGATE) demo
+
+.PHONY: test
+test: test-tools check-deploy ## all tests and doc tests; installs what they need
+	$(RUN_TESTS) --workspace
+	cargo test --workspace --doc
+
+.PHONY: bench
+bench: ## the steps alone, and loopback against a bare hyper relay
+	cargo bench -p esbgate-benches
+
+.PHONY: lint
+lint: fmt-check clippy doc ## format, clippy and documentation, warnings are errors
+
+.PHONY: deny
+deny: ## licences, banned crates and sources of everything that is linked
+	cargo deny --locked check bans licenses sources
+
+.PHONY: clean
+clean: ## all that was built, the test tools' venv included
+	cargo clean
+
+.PHONY: test-tools
+test-tools:
+	@scripts/test-tools.sh
+
+.PHONY: check-deploy
+check-deploy: test-tools
+	promtool check config deploy/prometheus/prometheus.yml
+	promtool test rules deploy/prometheus/esbgate.rules.test.yml
+
+.PHONY: fmt-check
+fmt-check:
+	cargo fmt --all -- --check
+
+# The second line is what packages are built from: the demo is left out.
+.PHONY: clippy
+clippy:
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy -p esbgate-gateway --no-default-features -- -D warnings
+
+.PHONY: doc
+doc: export RUSTDOCFLAGS = -D warnings
+doc:
+	cargo doc --workspace --no-deps
