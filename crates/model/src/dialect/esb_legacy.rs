@@ -1,0 +1,35 @@
+//! bk-paas 2.x: identity as top-level members of the body, because that ESB cannot see the header.
+
+use bytes::Bytes;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::{Credential, Message, Unwritable, User};
+use crate::FastExecuteScript;
+
+struct Body<'a> {
+    credential: &'a Credential,
+    user: User<'a>,
+    call: &'a FastExecuteScript,
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("bk_app_code", self.credential.app_code.as_str())?;
+        map.serialize_entry("bk_app_secret", self.credential.app_secret.expose())?;
+        let (key, value) = self.user.member();
+        map.serialize_entry(key, value)?;
+        self.call.write_members(&mut map)?;
+        map.end()
+    }
+}
+
+pub(super) fn write(
+    credential: &Credential,
+    user: User<'_>,
+    call: &FastExecuteScript,
+) -> Result<Message, Unwritable> {
+    let mut body = Vec::with_capacity(call.size_hint() + 256);
+    serde_json::to_writer(&mut body, &Body { credential, user, call }).map_err(|_| Unwritable)?;
+    Ok(Message { authorization: None, body: Bytes::from(body) })
+}

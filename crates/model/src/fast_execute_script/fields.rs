@@ -1,0 +1,225 @@
+//! Typed reading of one object's members: every fault is noted where it stands, and reading goes on.
+
+use std::borrow::Cow;
+
+use crate::{
+    UnknownFields,
+    credential::is_identity,
+    fault::{Fault, Faults, MOST, Rule, Step, write_step},
+    json::{Document, Node, Text},
+};
+
+use super::Switches;
+
+/// What has been found so far.
+pub(super) struct Reading<'d> {
+    pub(super) document: &'d Document,
+    pub(super) switches: Switches,
+    pub(super) faults: Faults,
+    pub(super) losers: Vec<&'static str>,
+    pub(super) dropped: Vec<String>,
+}
+
+/// The known members of one object.
+pub(super) struct Members<'d, const N: usize> {
+    path: String,
+    names: &'static [&'static str; N],
+    nodes: [Option<&'d Node>; N],
+}
+
+impl<'d> Reading<'d> {
+    /// Sorts the members of an object into the known ones; deals with the others as policy says.
+    pub(super) fn members<const N: usize>(
+        &mut self,
+        path: &str,
+        members: &'d [(Text, Node)],
+        names: &'static [&'static str; N],
+    ) -> Members<'d, N> {
+        let mut nodes = [None; N];
+        for (name, node) in members {
+            let name = self.document.str(name);
+            let known = names.iter().position(|known| *known == name);
+            if let Some(slot) = known.and_then(|index| nodes.get_mut(index)) {
+                *slot = Some(node);
+            } else if !(path.is_empty() && is_identity(name)) {
+                self.unknown(path, name, names);
+            }
+        }
+        Members { path: path.to_owned(), names, nodes }
+    }
+
+    fn unknown(&mut self, path: &str, name: &str, names: &'static [&'static str]) {
+        let full = |list_len: usize| list_len >= MOST;
+        match self.switches.unknown_fields {
+            UnknownFields::Refuse if full(self.faults.list().len()) => {
+                self.faults.push(String::new(), Rule::Unknown { suggestion: None });
+            }
+            UnknownFields::Refuse => {
+                let suggestion = suggest(name, names);
+                self.faults.push(joined(path, name), Rule::Unknown { suggestion });
+            }
+            UnknownFields::Drop if full(self.dropped.len()) => {}
+            UnknownFields::Drop => self.dropped.push(joined(path, name)),
+        }
+    }
+}
+
+fn joined(path: &str, name: &str) -> String {
+    let mut path = path.to_owned();
+    write_step(&mut path, Step::Name(name));
+    path
+}
+
+fn suggest(name: &str, names: &'static [&'static str]) -> Option<&'static str> {
+    if name.len() > 64 {
+        return None;
+    }
+    let folded = name.trim().to_ascii_lowercase().replace('-', "_");
+    let distance = |known: &str| {
+        let plain = |text: &str| text.replace('_', "");
+        strsim::damerau_levenshtein(&plain(&folded), &plain(known))
+    };
+    names
+        .iter()
+        .map(|known| (distance(known), *known))
+        .filter(|(distance, known)| *distance <= known.len().min(8) / 3)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// Whether a text counts as absent: empty or JSON's white space alone.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
+}
+
+impl<'d, const N: usize> Members<'d, N> {
+    /// The path of a member.
+    pub(super) fn at(&self, name: &str) -> String {
+        joined(&self.path, name)
+    }
+
+    /// The node of a member that is not `null`.
+    pub(super) fn node(&self, name: &str) -> Option<&'d Node> {
+        self.raw(name).filter(|node| !matches!(node, Node::Null))
+    }
+
+    /// The node of a member, `null` too.
+    pub(super) fn raw(&self, name: &str) -> Option<&'d Node> {
+        debug_assert!(self.names.contains(&name), "{name} is not read from this object");
+        let index = self.names.iter().position(|known| *known == name)?;
+        self.nodes.get(index).copied().flatten()
+    }
+
+    /// An integer, or its decimal text. Blanks around the text are taken where `padded`.
+    pub(super) fn integer(&self, r: &mut Reading<'d>, name: &str, padded: bool) -> Option<i64> {
+        integer(r.document, self.node(name)?, padded)
+            .map_err(|rule| r.faults.push(self.at(name), rule))
+            .ok()
+            .flatten()
+    }
+
+    /// An integer of a range.
+    pub(super) fn within(
+        &self,
+        r: &mut Reading<'d>,
+        name: &str,
+        min: i64,
+        max: i64,
+    ) -> Option<i64> {
+        let value = self.integer(r, name, true)?;
+        if (min..=max).contains(&value) {
+            return Some(value);
+        }
+        r.faults.push(self.at(name), Rule::Range { min, max });
+        None
+    }
+
+    /// A plain text; an integer counts as its text, as JOB reads it. Blank is absent.
+    pub(super) fn text(&self, r: &mut Reading<'d>, name: &str) -> Option<Cow<'d, str>> {
+        let text = match self.node(name)? {
+            Node::String(text) => Cow::Borrowed(r.document.str(text)),
+            Node::Integer(number) => Cow::Owned(number.to_string()),
+            Node::Unsigned(number) => Cow::Owned(number.to_string()),
+            Node::Bool(_) | Node::Fraction | Node::Array(_) | Node::Object(_) | Node::Null => {
+                r.faults.push(self.at(name), Rule::Type { expected: "string" });
+                return None;
+            }
+        };
+        (!is_blank(&text)).then_some(text)
+    }
+
+    /// A text that must be a JSON string: numbers are not taken.
+    pub(super) fn string(&self, r: &mut Reading<'d>, name: &str) -> Option<&'d str> {
+        match self.node(name)? {
+            Node::String(text) => Some(r.document.str(text)).filter(|text| !is_blank(text)),
+            Node::Bool(_)
+            | Node::Integer(_)
+            | Node::Unsigned(_)
+            | Node::Fraction
+            | Node::Array(_)
+            | Node::Object(_)
+            | Node::Null => {
+                r.faults.push(self.at(name), Rule::Type { expected: "string" });
+                None
+            }
+        }
+    }
+
+    /// The elements of an array; absent is empty.
+    pub(super) fn array(&self, r: &mut Reading<'d>, name: &str) -> &'d [Node] {
+        match self.node(name) {
+            None => &[],
+            Some(Node::Array(elements)) => elements,
+            Some(other) => {
+                self.mistyped(r, name, other, "array");
+                &[]
+            }
+        }
+    }
+
+    /// The members of an object.
+    pub(super) fn object(&self, r: &mut Reading<'d>, name: &str) -> Option<&'d [(Text, Node)]> {
+        let node = self.node(name)?;
+        if let Node::Object(members) = node {
+            return Some(members);
+        }
+        self.mistyped(r, name, node, "object");
+        None
+    }
+
+    fn mistyped(&self, r: &mut Reading<'d>, name: &str, found: &Node, expected: &'static str) {
+        debug_assert_ne!(found.kind(), expected);
+        r.faults.push(self.at(name), Rule::Type { expected });
+    }
+}
+
+/// Reads an integer literal within int64 or its decimal text.
+pub(super) fn integer(document: &Document, node: &Node, padded: bool) -> Result<Option<i64>, Rule> {
+    match node {
+        Node::Null => Ok(None),
+        Node::Integer(value) => Ok(Some(*value)),
+        Node::Unsigned(_) | Node::Fraction => Err(Rule::Integer),
+        Node::String(text) => {
+            let text = document.str(text);
+            if is_blank(text) {
+                return Ok(None);
+            }
+            let digits = if padded { text.trim_matches([' ', '\t', '\r', '\n']) } else { text };
+            let value = digits.parse::<i64>().map_err(|_| Rule::Integer)?;
+            // The standard reader also takes `+1`, `007` and `-0`; a decimal text has one spelling.
+            if value.to_string() == digits { Ok(Some(value)) } else { Err(Rule::Integer) }
+        }
+        Node::Bool(_) | Node::Array(_) | Node::Object(_) => Err(Rule::Type { expected: "integer" }),
+    }
+}
+
+/// Whether any fault stands at `path` or below.
+pub(super) fn faulty(faults: &Faults, path: &str) -> bool {
+    let below = |fault: &Fault| {
+        fault
+            .path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
+    };
+    faults.list().iter().any(below)
+}

@@ -1,0 +1,179 @@
+//! `target_server` and `host_password_list`: which hosts, by four selectors of which one beats another.
+
+use std::net::Ipv4Addr;
+
+use super::{
+    Host, HostPassword, PasswordHost, Target, TopologyNode,
+    fields::{Members, Reading, faulty, integer},
+    read::{NAMES, switched},
+};
+use crate::{
+    Rule, Secret,
+    fault::{Step, write_step},
+    json::Node,
+};
+
+const TARGET: [&str; 4] = ["ip_list", "host_id_list", "dynamic_group_list", "topo_node_list"];
+const ADDRESS: [&str; 2] = ["bk_cloud_id", "ip"];
+const GROUP: [&str; 1] = ["id"];
+const TOPOLOGY: [&str; 2] = ["id", "node_type"];
+const PASSWORD: [&str; 4] = ["bk_cloud_id", "ip", "host_id", "encrypted_password"];
+
+type Top<'d> = Members<'d, { NAMES.len() }>;
+type Lists<'d> = Members<'d, { TARGET.len() }>;
+
+pub(super) fn read<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<Target> {
+    const NAME: &str = "target_server";
+    let Some(members) = top.object(r, NAME) else {
+        if !faulty(&r.faults, NAME) {
+            r.faults.push(NAME, Rule::Required);
+        }
+        return None;
+    };
+    let lists = r.members(NAME, members, &TARGET);
+    let hosts = elements(r, &lists, "ip_list", &ADDRESS, address);
+    let host_ids = if switched(r, &lists, "host_id_list", r.switches.host_id_list) {
+        host_ids(r, &lists)
+    } else {
+        Vec::new()
+    };
+    let groups = elements(r, &lists, "dynamic_group_list", &GROUP, |r, m| required(r, m, "id"));
+    let nodes = elements(r, &lists, "topo_node_list", &TOPOLOGY, |r, m| {
+        let (id, node_type) = (positive(r, m, "id"), required(r, m, "node_type"));
+        Some(TopologyNode { id: id?, node_type: node_type? })
+    });
+    let mut target = Target { host_ids, hosts, groups, nodes };
+    if !target.host_ids.is_empty() && !target.hosts.is_empty() {
+        r.losers.push("target_server.ip_list");
+        target.hosts.clear();
+    }
+    let empty = target.host_ids.is_empty() && target.hosts.is_empty() && !target.is_dynamic();
+    if empty && !faulty(&r.faults, NAME) {
+        r.faults.push(NAME, Rule::Required);
+    }
+    (!empty).then_some(target)
+}
+
+pub(super) fn host_passwords<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Vec<HostPassword> {
+    const NAME: &str = "host_password_list";
+    const LONGEST: usize = 172;
+    if !switched(r, top, NAME, r.switches.host_password_list) {
+        return Vec::new();
+    }
+    elements(r, top, NAME, &PASSWORD, |r, m| {
+        let encrypted = m.string(r, "encrypted_password");
+        match encrypted {
+            Some(text) if text.len() > LONGEST => {
+                let rule = Rule::Length { max: LONGEST, unit: "characters" };
+                r.faults.push(m.at("encrypted_password"), rule);
+            }
+            None if !faulty(&r.faults, &m.at("encrypted_password")) => {
+                r.faults.push(m.at("encrypted_password"), Rule::Required);
+            }
+            Some(_) | None => {}
+        }
+        let host = if m.node("host_id").is_some() {
+            PasswordHost::Id(positive(r, m, "host_id")?)
+        } else {
+            PasswordHost::Address(address(r, m)?)
+        };
+        Some(HostPassword { host, encrypted: Secret::new(encrypted?) })
+    })
+}
+
+/// Reads an array of objects.
+fn elements<'d, const N: usize, const M: usize, T>(
+    r: &mut Reading<'d>,
+    members: &Members<'d, M>,
+    name: &str,
+    names: &'static [&'static str; N],
+    read: impl Fn(&mut Reading<'d>, &Members<'d, N>) -> Option<T>,
+) -> Vec<T> {
+    let nodes = members.array(r, name);
+    let path = members.at(name);
+    let mut list = Vec::with_capacity(nodes.len());
+    for (index, node) in nodes.iter().enumerate() {
+        let mut path = path.clone();
+        write_step(&mut path, Step::Index(index));
+        let Node::Object(element) = node else {
+            r.faults.push(path, Rule::Type { expected: "object" });
+            continue;
+        };
+        let element = r.members(&path, element, names);
+        list.extend(read(r, &element));
+    }
+    list
+}
+
+fn host_ids<'d>(r: &mut Reading<'d>, lists: &Lists<'d>) -> Vec<i64> {
+    let nodes = lists.array(r, "host_id_list");
+    let mut ids = Vec::with_capacity(nodes.len());
+    for (index, node) in nodes.iter().enumerate() {
+        let rule = match integer(r.document, node, true) {
+            Ok(Some(id)) if id >= 1 => {
+                ids.push(id);
+                continue;
+            }
+            Ok(Some(_)) => Rule::Range { min: 1, max: i64::MAX },
+            Ok(None) => Rule::Required,
+            Err(rule) => rule,
+        };
+        let mut path = lists.at("host_id_list");
+        write_step(&mut path, Step::Index(index));
+        r.faults.push(path, rule);
+    }
+    ids
+}
+
+fn address<'d, const N: usize>(r: &mut Reading<'d>, m: &Members<'d, N>) -> Option<Host> {
+    let cloud = m.within(r, "bk_cloud_id", 0, i64::MAX);
+    if cloud.is_none() && !faulty(&r.faults, &m.at("bk_cloud_id")) {
+        r.faults.push(m.at("bk_cloud_id"), Rule::Required);
+    }
+    let ip = match m.string(r, "ip") {
+        // The standard reader refuses zero-padded octets, blanks and short forms.
+        Some(text) => {
+            let ip = text.parse::<Ipv4Addr>();
+            ip.map_err(|_| r.faults.push(m.at("ip"), Rule::Ipv4)).ok()
+        }
+        None => {
+            if !faulty(&r.faults, &m.at("ip")) {
+                r.faults.push(m.at("ip"), Rule::Required);
+            }
+            None
+        }
+    };
+    Some(Host { cloud: cloud?, ip: ip? })
+}
+
+fn positive<'d, const N: usize>(
+    r: &mut Reading<'d>,
+    m: &Members<'d, N>,
+    name: &str,
+) -> Option<i64> {
+    let value = m.within(r, name, 1, i64::MAX);
+    if value.is_none() && !faulty(&r.faults, &m.at(name)) {
+        r.faults.push(m.at(name), Rule::Required);
+    }
+    value
+}
+
+fn required<'d, const N: usize>(
+    r: &mut Reading<'d>,
+    m: &Members<'d, N>,
+    name: &str,
+) -> Option<Box<str>> {
+    match m.text(r, name) {
+        Some(text) if text.chars().any(char::is_control) => {
+            r.faults.push(m.at(name), Rule::ControlCharacter);
+            None
+        }
+        Some(text) => Some(text.into()),
+        None => {
+            if !faulty(&r.faults, &m.at(name)) {
+                r.faults.push(m.at(name), Rule::Required);
+            }
+            None
+        }
+    }
+}
