@@ -1,0 +1,119 @@
+//! What the upstream makes of a request: the fate of the call, together with everything that has to be
+//! settled. Until the call departs, dropping it releases all of that; afterwards only settling ends it.
+
+use std::sync::Arc;
+
+use esbgate_model::{Component, dialect::Answer};
+
+use crate::{Ticket, Trace, bucket::Charge as Paid, policy::App, room::Room};
+
+/// Why no byte of a call left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotSent {
+    /// No endpoint takes connections.
+    #[error("connection refused")]
+    Refused,
+    /// No connection in time.
+    #[error("no connection in time")]
+    ConnectTimeout,
+    /// The handshake failed.
+    #[error("tls handshake failed")]
+    Tls,
+    /// The connection closed before a byte was written.
+    #[error("connection closed before sending")]
+    Closed,
+}
+
+/// Why a call that departed has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// None in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The connection broke, or what came was no answer.
+    #[error("the answer broke off")]
+    Broken,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    Answered(Answer),
+    NotSent(NotSent),
+    Silent(NoAnswer),
+}
+
+/// What has to be settled when a call ends.
+#[derive(Debug)]
+pub(crate) struct Obligations {
+    pub(crate) trace: Arc<Trace>,
+    pub(crate) app: Arc<App>,
+    pub(crate) component: Component,
+    pub(crate) host_runs: u64,
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) paid: Option<Paid>,
+    pub(crate) slot: Option<Room>,
+}
+
+/// A call that is about to be sent.
+#[derive(Debug)]
+pub struct Pending(Obligations);
+
+/// A call of which a byte may have left.
+#[derive(Debug)]
+pub struct Departed(Obligations);
+
+/// The fate of a call, and what has to be settled.
+#[derive(Debug)]
+pub struct UpstreamAnswer {
+    fate: Fate,
+    obligations: Obligations,
+}
+
+impl UpstreamAnswer {
+    pub(crate) fn into_parts(self) -> (Fate, Obligations) {
+        (self.fate, self.obligations)
+    }
+}
+
+impl Pending {
+    pub(crate) fn new(obligations: Obligations) -> Self {
+        Self(obligations)
+    }
+
+    /// Ends a call of which no byte left.
+    #[must_use]
+    pub fn not_sent(self, why: NotSent) -> UpstreamAnswer {
+        UpstreamAnswer { fate: Fate::NotSent(why), obligations: self.0 }
+    }
+
+    /// To be called just before the first byte may leave: from here on the charge stands.
+    #[must_use]
+    pub fn depart(mut self) -> Departed {
+        self.0.trace.depart();
+        if let Some(paid) = &mut self.0.paid {
+            paid.keep();
+        }
+        Departed(self.0)
+    }
+}
+
+impl Departed {
+    /// Ends a call of which, by the count of bytes written, none left after all.
+    #[must_use]
+    pub fn not_sent(self, why: NotSent) -> UpstreamAnswer {
+        UpstreamAnswer { fate: Fate::NotSent(why), obligations: self.0 }
+    }
+
+    /// Ends a call that was answered.
+    #[must_use]
+    pub fn answered(self, answer: Answer) -> UpstreamAnswer {
+        UpstreamAnswer { fate: Fate::Answered(answer), obligations: self.0 }
+    }
+
+    /// Ends a call that was not answered.
+    #[must_use]
+    pub fn silent(self, why: NoAnswer) -> UpstreamAnswer {
+        UpstreamAnswer { fate: Fate::Silent(why), obligations: self.0 }
+    }
+}

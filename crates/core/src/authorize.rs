@@ -1,0 +1,184 @@
+//! Establishes the rule that allows the call. One rule must cover the whole call.
+
+use esbgate_model::{
+    Account, Code, Component, FastExecuteScript, Faults, Rule, Scope, Script, Target,
+};
+
+use crate::{FreshCall, Grant, Rejection, Stage, policy::TargetGrant};
+
+/// A call that a rule allows.
+#[derive(Debug)]
+pub struct GrantedCall {
+    fresh: FreshCall,
+    grant: Box<str>,
+    host_runs: u64,
+}
+
+impl GrantedCall {
+    /// The fresh call.
+    #[must_use]
+    pub fn fresh(&self) -> &FreshCall {
+        &self.fresh
+    }
+
+    /// The rule's name.
+    #[must_use]
+    pub fn grant(&self) -> &str {
+        &self.grant
+    }
+
+    /// How many hosts the call counts as.
+    #[must_use]
+    pub fn host_runs(&self) -> u64 {
+        self.host_runs
+    }
+
+    pub(crate) fn into_fresh(self) -> FreshCall {
+        self.fresh
+    }
+}
+
+/// The stage that makes a [`GrantedCall`].
+#[derive(Debug, Clone, Copy)]
+pub struct Authorize;
+
+impl Stage for Authorize {
+    type In = FreshCall;
+    type Out = GrantedCall;
+
+    fn run(&self, fresh: FreshCall) -> Result<GrantedCall, Rejection> {
+        let call = fresh.authenticated().call();
+        let app_call = call.admitted().app_call();
+        let component = app_call.routed().component();
+        let mut furthest: Option<Shortfall> = None;
+        for grant in &app_call.app().allow {
+            match judge(grant, component, call.script()) {
+                Ok(host_runs) => {
+                    let grant = grant.name.clone();
+                    return Ok(GrantedCall { fresh, grant, host_runs });
+                }
+                Err(shortfall) => {
+                    // The rule that came closest tells the caller most.
+                    if furthest.as_ref().is_none_or(|best| best.depth < shortfall.depth) {
+                        furthest = Some(shortfall);
+                    }
+                }
+            }
+        }
+        let Shortfall { code, faults, .. } =
+            furthest.unwrap_or_else(|| Shortfall::one(0, Code::AppNoPermission, component.name()));
+        Err(Rejection::NotGranted { code, faults: Box::new(faults) })
+    }
+}
+
+/// Where a rule stopped covering the call.
+struct Shortfall {
+    depth: u8,
+    code: Code,
+    faults: Faults,
+}
+
+impl Shortfall {
+    fn one(depth: u8, code: Code, path: impl Into<String>) -> Self {
+        Self { depth, code, faults: Faults::one(path, Rule::NotGranted) }
+    }
+}
+
+/// How many hosts the call counts as, if the rule covers all of it.
+fn judge(grant: &Grant, component: Component, call: &FastExecuteScript) -> Result<u64, Shortfall> {
+    if !grant.components.covers(|known| *known == component) {
+        return Err(Shortfall::one(0, Code::AppNoPermission, component.name()));
+    }
+    if !covers_business(grant, &call.scope) {
+        let path = if call.scope_pair { "bk_scope_id" } else { "bk_biz_id" };
+        return Err(Shortfall::one(1, Code::BusinessNotAllowed, path));
+    }
+    let (covered, path) = match &call.account {
+        Account::Id(id) => (grant.accounts.ids.covers(|known| known == id), "account_id"),
+        Account::Alias(alias) => {
+            (grant.accounts.aliases.covers(|known| known == alias), "account_alias")
+        }
+    };
+    if !covered {
+        return Err(Shortfall::one(2, Code::AccountNotAllowed, path));
+    }
+    covers_script(grant, &call.script)
+        .map_err(|path| Shortfall::one(3, Code::ScriptNotAllowed, path))?;
+    let host_runs = covers_target(&grant.targets, &call.target).map_err(|faults| Shortfall {
+        depth: 4,
+        code: Code::TargetNotAllowed,
+        faults,
+    })?;
+    if let Some(callback) = &call.callback
+        && !grant.callbacks.iter().any(|prefix| prefix.covers(callback))
+    {
+        return Err(Shortfall::one(5, Code::CallbackNotAllowed, "callback_url"));
+    }
+    Ok(host_runs)
+}
+
+fn covers_business(grant: &Grant, scope: &Scope) -> bool {
+    match scope {
+        Scope::Business(id) => grant.business.ids.covers(|known| known == id),
+        Scope::BusinessSet(id) => grant.business.sets.covers(|known| known == id),
+        Scope::TenantSet(id) => grant.business.tenant_sets.covers(|known| known == id),
+    }
+}
+
+fn covers_script(grant: &Grant, script: &Script) -> Result<(), &'static str> {
+    let scripts = &grant.scripts;
+    let (covered, path) = match script {
+        Script::Version(id) => (scripts.versions.covers(|known| known == id), "script_version_id"),
+        Script::Id(id) => (scripts.ids.covers(|known| known == id), "script_id"),
+        Script::Content(content) => (
+            scripts.content.covers(|known| *known == content.language)
+                || scripts.sha256.contains(&content.sha256),
+            "script_content",
+        ),
+    };
+    if covered { Ok(()) } else { Err(path) }
+}
+
+fn covers_target(grant: &TargetGrant, target: &Target) -> Result<u64, Faults> {
+    const SERVER: &str = "target_server";
+    let mut faults = Faults::default();
+    for (index, host) in target.hosts.iter().enumerate() {
+        let listed = grant.ips.covers(|net| net.contains(&host.ip));
+        if !listed || grant.except.iter().any(|net| net.contains(&host.ip)) {
+            faults.push(format!("{SERVER}.ip_list[{index}].ip"), Rule::NotGranted);
+        }
+        if !grant.clouds.covers(|known| *known == host.cloud) {
+            faults.push(format!("{SERVER}.ip_list[{index}].bk_cloud_id"), Rule::NotGranted);
+        }
+    }
+    for (index, id) in target.host_ids.iter().enumerate() {
+        if !grant.host_ids.covers(|known| known == id) {
+            faults.push(format!("{SERVER}.host_id_list[{index}]"), Rule::NotGranted);
+        }
+    }
+    for (index, id) in target.groups.iter().enumerate() {
+        if !grant.groups.covers(|known| known == id) {
+            faults.push(format!("{SERVER}.dynamic_group_list[{index}].id"), Rule::NotGranted);
+        }
+    }
+    for (index, node) in target.nodes.iter().enumerate() {
+        if !grant.topology.covers(|known| known == node) {
+            faults.push(format!("{SERVER}.topo_node_list[{index}]"), Rule::NotGranted);
+        }
+    }
+    let named = u64::try_from(target.named_hosts()).unwrap_or(u64::MAX);
+    // What CMDB resolves later cannot be counted here, so it counts as all that the rule allows.
+    let count = match grant.hosts {
+        Some(ceiling) if target.is_dynamic() => ceiling.max(named),
+        None if target.is_dynamic() => {
+            faults.push(SERVER, Rule::NotGranted);
+            named
+        }
+        Some(_) | None => named,
+    };
+    if let Some(ceiling) = grant.hosts.filter(|ceiling| named > *ceiling) {
+        let max = i64::try_from(ceiling).unwrap_or(i64::MAX);
+        faults.push(SERVER, Rule::Range { min: 1, max });
+    }
+    if faults.is_empty() { Ok(count) } else { Err(faults) }
+}

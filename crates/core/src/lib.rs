@@ -1,0 +1,62 @@
+//! The judge of esbgate: what a call must prove before it is made.
+//!
+//! No runtime, no sockets, no clock: time is a value and the outside world is a port. A state can only be
+//! made by the step of its file, so a call that skipped a step does not compile.
+
+mod admit;
+mod answer;
+mod authenticate;
+mod authorize;
+mod bucket;
+mod charge;
+mod interpret;
+mod introspect;
+mod journal;
+mod jwt;
+mod login;
+mod metrics;
+mod once;
+mod parse;
+mod policy;
+mod prepare;
+mod prove_app;
+mod received;
+mod record;
+mod rejection;
+mod room;
+mod route;
+mod step;
+mod trace;
+
+pub use self::{
+    admit::{Admit, AdmittedCall},
+    answer::{Departed, NoAnswer, NotSent, Pending, UpstreamAnswer},
+    authenticate::{Authenticate, AuthenticatedCall, Principal, UserProof},
+    authorize::{Authorize, GrantedCall},
+    bucket::{Bucket, Charge as Paid, Left, Quota, Refused},
+    charge::{Charge, ChargedCall},
+    interpret::{Call, Interpret},
+    introspect::{Introspect, IntrospectedCall},
+    journal::{JournaledCall, Reply, SettledAnswer, WriteAhead},
+    jwt::{Carrier, Claims, Issuer, IssuerKey, JwtFault},
+    login::{Login, LoginDown, Verdict},
+    metrics::{
+        AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics, OutcomeClass,
+        RecordKind, UpstreamMetrics, UpstreamResult,
+    },
+    once::{FreshCall, Once},
+    parse::{HeadRules, Parse, ParsedCall},
+    policy::{
+        AccountGrant, Allow, App, AppKey, AppState, Binding, BusinessGrant, Exemption, Grant,
+        HttpStatus, Ledger, Limits, Policy, PolicyHandle, ScriptGrant, TargetGrant, Users,
+    },
+    prepare::{OutgoingMessage, Prepare, UpstreamRequest},
+    prove_app::{AppCall, AppProof, ProofThrottle, ProveApp},
+    received::{BodyBudget, BodyPermit, CertificateName, Clock, Peer, ReceivedAt, ReceivedRequest},
+    record::{Intent, Journal, JournalDown, OutcomeRecord, RefusalRecord, Ticket},
+    rejection::{AppFault, Rejection, UserFault},
+    room::{Room, Rooms},
+    route::{MatchRoute, RoutedCall},
+    step::{Bracket, Gather, Stage},
+    trace::{BudgetLeft, Trace, TraceSink},
+};

@@ -1,0 +1,575 @@
+//! What the gateway counts. Labels come from closed sets and from policy, so hostile input adds no series;
+//! series are resolved at `bind`, so a request touches atomics only.
+
+use std::collections::HashMap;
+
+use esbgate_model::{Code, Component};
+use prometheus::{
+    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutcomeClass {
+    /// The script was started.
+    Success,
+    /// The ESB or JOB refused the call before anything ran.
+    Failed,
+    /// Sent, and nobody knows.
+    Unknown,
+    /// Refused by the gateway; the caller or the policy can mend it.
+    Rejected,
+    /// Refused because login, journal, upstream or room was not there.
+    Unavailable,
+}
+
+impl OutcomeClass {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Success, Self::Failed, Self::Unknown, Self::Rejected, Self::Unavailable];
+
+    /// The label and the word in records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Rejected => "rejected",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::Success => 0,
+            Self::Failed => 1,
+            Self::Unknown => 2,
+            Self::Rejected => 3,
+            Self::Unavailable => 4,
+        }
+    }
+}
+
+/// The label of requests whose path names no component.
+const NONE: &str = "none";
+
+/// From a refusal in memory to an ESB that takes its legal 90 seconds.
+const REQUEST_BUCKETS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0];
+
+/// From a write into the page cache to a disk that struggles.
+const COMMIT_BUCKETS: &[f64] =
+    &[0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
+
+#[derive(Debug, Clone)]
+struct Red {
+    requests: [IntCounter; 5],
+    duration: [Histogram; 5],
+}
+
+/// Every family, registered once.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    components: HashMap<&'static str, Red>,
+    app_requests: IntCounterVec,
+    app_host_runs: IntCounterVec,
+    rejections: HashMap<Code, IntCounter>,
+    in_flight: IntGauge,
+    body_bytes: IntGauge,
+    connections: IntGauge,
+    panics: IntCounter,
+    generation: IntGauge,
+    apps: IntGauge,
+    loaded: Gauge,
+    credential_refusals: IntCounterVec,
+    /// The ESB client's.
+    pub upstream: UpstreamMetrics,
+    /// The login client's.
+    pub login: LoginMetrics,
+    /// The journal's.
+    pub journal: JournalMetrics,
+}
+
+/// The series of one application.
+#[derive(Debug, Clone)]
+pub struct AppMetrics {
+    requests: Vec<(Component, [IntCounter; 5])>,
+    host_runs: Vec<(Component, IntCounter)>,
+    credential_refusals: IntCounter,
+}
+
+impl AppMetrics {
+    /// Counts a request that ended.
+    pub fn finished(&self, component: Component, outcome: OutcomeClass) {
+        let series = self.requests.iter().find(|(known, _)| *known == component);
+        if let Some(counter) = series.and_then(|(_, all)| all.get(outcome.index())) {
+            counter.inc();
+        }
+    }
+
+    /// Counts hosts that were touched.
+    pub fn ran_on(&self, component: Component, hosts: u64) {
+        if let Some((_, counter)) = self.host_runs.iter().find(|(known, _)| *known == component) {
+            counter.inc_by(hosts);
+        }
+    }
+
+    /// Counts a refusal of the gateway's own credential.
+    pub fn credential_refused(&self) {
+        self.credential_refusals.inc();
+    }
+}
+
+fn register<C: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: prometheus::Result<C>,
+) -> prometheus::Result<C> {
+    let collector = collector?;
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+fn histogram(name: &str, help: &str, buckets: &[f64]) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(buckets.to_vec())
+}
+
+impl Metrics {
+    /// Registers every family on `registry`. `version` is the gateway's own.
+    #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
+    pub fn register(registry: &Registry, version: &str) -> prometheus::Result<Self> {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            register(registry, IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help));
+        let requests = counter(
+            "esbgate_requests_total",
+            "Requests that ended, by component and outcome.",
+            &["component", "outcome"],
+        )?;
+        let duration = register(
+            registry,
+            HistogramVec::new(
+                histogram(
+                    "esbgate_request_duration_seconds",
+                    "From the whole head to the answer, by component and outcome.",
+                    REQUEST_BUCKETS,
+                ),
+                &["component", "outcome"],
+            ),
+        )?;
+        let names = Component::all().iter().map(|component| component.name()).chain([NONE]);
+        let components = names
+            .map(|name| {
+                let labels = OutcomeClass::ALL.map(|outcome| [name, outcome.as_str()]);
+                let red = Red {
+                    requests: labels.map(|labels| requests.with_label_values(&labels)),
+                    duration: labels.map(|labels| duration.with_label_values(&labels)),
+                };
+                (name, red)
+            })
+            .collect();
+        let rejections = counter(
+            "esbgate_rejections_total",
+            "Answers that the gateway gave on its own behalf, by code.",
+            &["code_name"],
+        )?;
+        let build = register(
+            registry,
+            GaugeVec::new(Opts::new("esbgate_build_info", "Always 1."), &["version"]),
+        )?;
+        build.with_label_values(&[version]).set(1.0);
+        Ok(Self {
+            components,
+            app_requests: counter(
+                "esbgate_app_requests_total",
+                "Requests of proved applications that ended.",
+                &["app", "component", "outcome"],
+            )?,
+            app_host_runs: counter(
+                "esbgate_app_host_runs_total",
+                "Host-runs that were paid and may have happened.",
+                &["app", "component"],
+            )?,
+            rejections: Code::ALL
+                .iter()
+                .map(|code| (*code, rejections.with_label_values(&[code.name()])))
+                .collect(),
+            in_flight: gauge("esbgate_requests_in_flight", "Requests inside the gateway.")?,
+            body_bytes: gauge("esbgate_body_bytes_in_flight", "Bytes of bodies held.")?,
+            connections: gauge("esbgate_connections", "Connections of callers.")?,
+            panics: register(
+                registry,
+                IntCounter::new("esbgate_panics_total", "Requests that ended in a panic."),
+            )?,
+            generation: gauge("esbgate_policy_generation", "The generation of policy in force.")?,
+            apps: gauge("esbgate_policy_apps", "Applications in the policy in force.")?,
+            loaded: register(
+                registry,
+                Gauge::new(
+                    "esbgate_policy_load_timestamp_seconds",
+                    "When the policy in force was loaded.",
+                ),
+            )?,
+            credential_refusals: counter(
+                "esbgate_upstream_credential_refusals_total",
+                "Times that the ESB refused the gateway's own credential.",
+                &["credential"],
+            )?,
+            upstream: UpstreamMetrics::register(registry)?,
+            login: LoginMetrics::register(registry)?,
+            journal: JournalMetrics::register(registry)?,
+            registry: registry.clone(),
+        })
+    }
+
+    /// Resolves the series of one application.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
+    pub fn app(&self, app: &str, acts_as: &str) -> AppMetrics {
+        let all = Component::all();
+        AppMetrics {
+            requests: all
+                .iter()
+                .map(|component| {
+                    let series = OutcomeClass::ALL.map(|outcome| {
+                        let labels = [app, component.name(), outcome.as_str()];
+                        self.app_requests.with_label_values(&labels)
+                    });
+                    (*component, series)
+                })
+                .collect(),
+            host_runs: all
+                .iter()
+                .map(|component| {
+                    let labels = [app, component.name()];
+                    (*component, self.app_host_runs.with_label_values(&labels))
+                })
+                .collect(),
+            credential_refusals: self.credential_refusals.with_label_values(&[acts_as]),
+        }
+    }
+
+    /// Counts a request that ended.
+    pub fn finished(&self, component: Option<Component>, outcome: OutcomeClass, seconds: f64) {
+        let name = component.map_or(NONE, Component::name);
+        let Some(red) = self.components.get(name) else { return };
+        if let Some(counter) = red.requests.get(outcome.index()) {
+            counter.inc();
+        }
+        if let Some(histogram) = red.duration.get(outcome.index()) {
+            histogram.observe(seconds);
+        }
+    }
+
+    /// Counts an answer of our own.
+    pub fn rejected(&self, code: Code) {
+        if let Some(counter) = self.rejections.get(&code) {
+            counter.inc();
+        }
+    }
+
+    /// Counts a panic.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// Sets what is read from live counts at a scrape.
+    pub fn sample(&self, in_flight: u64, body_bytes: u64, connections: u64) {
+        let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.in_flight.set(whole(in_flight));
+        self.body_bytes.set(whole(body_bytes));
+        self.connections.set(whole(connections));
+    }
+
+    /// Notes the policy in force.
+    pub fn policy_loaded(&self, generation: u64, apps: usize, at: jiff::Timestamp) {
+        self.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        self.apps.set(i64::try_from(apps).unwrap_or(i64::MAX));
+        self.loaded.set(at.as_duration().as_secs_f64());
+    }
+
+    /// The text that Prometheus scrapes.
+    pub fn encode(&self) -> prometheus::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+}
+
+/// A registry of its own for an adapter that is tested alone.
+#[expect(
+    clippy::panic,
+    reason = "the families are constants; registering them on a new registry holds"
+)]
+fn alone<T>(register: impl FnOnce(&Registry) -> prometheus::Result<T>) -> T {
+    match register(&Registry::new()) {
+        Ok(metrics) => metrics,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// How a send ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamResult {
+    /// The ESB answered.
+    Answered,
+    /// No byte left.
+    NotSent,
+    /// No answer in time.
+    Timeout,
+    /// The connection broke, or the answer was none.
+    Broken,
+}
+
+/// The ESB client's series.
+#[derive(Debug, Clone)]
+pub struct UpstreamMetrics {
+    requests: [IntCounter; 4],
+    duration: [Histogram; 4],
+}
+
+impl UpstreamMetrics {
+    #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
+    fn register(registry: &Registry) -> prometheus::Result<Self> {
+        const RESULTS: [&str; 4] = ["answered", "not_sent", "timeout", "broken"];
+        let opts = Opts::new("esbgate_upstream_requests_total", "Sends to the ESB, by result.");
+        let requests = register(registry, IntCounterVec::new(opts, &["result"]))?;
+        let opts = histogram(
+            "esbgate_upstream_request_duration_seconds",
+            "From connecting to the whole answer of the ESB, by result.",
+            REQUEST_BUCKETS,
+        );
+        let duration = register(registry, HistogramVec::new(opts, &["result"]))?;
+        Ok(Self {
+            requests: RESULTS.map(|result| requests.with_label_values(&[result])),
+            duration: RESULTS.map(|result| duration.with_label_values(&[result])),
+        })
+    }
+
+    /// Counts a send.
+    pub fn finished(&self, result: UpstreamResult, seconds: f64) {
+        let index = match result {
+            UpstreamResult::Answered => 0,
+            UpstreamResult::NotSent => 1,
+            UpstreamResult::Timeout => 2,
+            UpstreamResult::Broken => 3,
+        };
+        if let (Some(counter), Some(histogram)) =
+            (self.requests.get::<usize>(index), self.duration.get(index))
+        {
+            counter.inc();
+            histogram.observe(seconds);
+        }
+    }
+}
+
+impl Default for UpstreamMetrics {
+    fn default() -> Self {
+        alone(Self::register)
+    }
+}
+
+/// What the login service said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginResult {
+    /// The token is somebody's.
+    Valid,
+    /// It is nobody's.
+    Invalid,
+    /// No answer.
+    Error,
+}
+
+/// What the cache said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheResult {
+    /// Known.
+    Hit,
+    /// Unknown.
+    Miss,
+    /// Served past its time because the service is down.
+    Stale,
+}
+
+/// The login client's series.
+#[derive(Debug, Clone)]
+pub struct LoginMetrics {
+    requests: [IntCounter; 3],
+    cache: [IntCounter; 3],
+    duration: Histogram,
+}
+
+impl LoginMetrics {
+    #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
+    fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let opts = Opts::new("esbgate_login_requests_total", "Questions to the login service.");
+        let requests = register(registry, IntCounterVec::new(opts, &["result"]))?;
+        let opts = Opts::new("esbgate_login_cache_total", "Look-ups of tokens.");
+        let cache = register(registry, IntCounterVec::new(opts, &["result"]))?;
+        let opts = histogram(
+            "esbgate_login_request_duration_seconds",
+            "From asking the login service to its answer.",
+            REQUEST_BUCKETS,
+        );
+        Ok(Self {
+            requests: ["valid", "invalid", "error"].map(|r| requests.with_label_values(&[r])),
+            cache: ["hit", "miss", "stale"].map(|r| cache.with_label_values(&[r])),
+            duration: register(registry, Histogram::with_opts(opts))?,
+        })
+    }
+
+    /// Counts a question.
+    pub fn asked(&self, result: LoginResult, seconds: f64) {
+        let [valid, invalid, error] = &self.requests;
+        match result {
+            LoginResult::Valid => valid.inc(),
+            LoginResult::Invalid => invalid.inc(),
+            LoginResult::Error => error.inc(),
+        }
+        self.duration.observe(seconds);
+    }
+
+    /// Counts a look-up.
+    pub fn cache(&self, result: CacheResult) {
+        let [hit, miss, stale] = &self.cache;
+        match result {
+            CacheResult::Hit => hit.inc(),
+            CacheResult::Miss => miss.inc(),
+            CacheResult::Stale => stale.inc(),
+        }
+    }
+}
+
+impl Default for LoginMetrics {
+    fn default() -> Self {
+        alone(Self::register)
+    }
+}
+
+/// The kind of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordKind {
+    /// The process began.
+    Start,
+    /// It ended in order.
+    Stop,
+    /// A call is about to be made.
+    Intent,
+    /// What came of it.
+    Outcome,
+    /// A call was refused.
+    Refusal,
+}
+
+impl RecordKind {
+    /// The value of `kind`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Intent => "intent",
+            Self::Outcome => "outcome",
+            Self::Refusal => "refusal",
+        }
+    }
+}
+
+/// The journal's series.
+#[derive(Debug, Clone)]
+pub struct JournalMetrics {
+    records: [IntCounter; 5],
+    errors: IntCounter,
+    commit: Histogram,
+    writable: IntGauge,
+    open: IntGauge,
+    dropped: IntCounter,
+}
+
+impl JournalMetrics {
+    #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
+    fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let opts = Opts::new("esbgate_journal_records_total", "Records written, by kind.");
+        let records = register(registry, IntCounterVec::new(opts, &["kind"]))?;
+        let kinds = [
+            RecordKind::Start,
+            RecordKind::Stop,
+            RecordKind::Intent,
+            RecordKind::Outcome,
+            RecordKind::Refusal,
+        ];
+        let opts = histogram(
+            "esbgate_journal_commit_duration_seconds",
+            "Writing one batch, and syncing it where the journal promises that.",
+            COMMIT_BUCKETS,
+        );
+        let counter = |name: &str, help: &str| register(registry, IntCounter::new(name, help));
+        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help));
+        Ok(Self {
+            records: kinds.map(|kind| records.with_label_values(&[kind.as_str()])),
+            errors: counter(
+                "esbgate_journal_write_errors_total",
+                "Batches that could not be written.",
+            )?,
+            commit: register(registry, Histogram::with_opts(opts))?,
+            writable: gauge("esbgate_journal_writable", "1 while the journal takes records.")?,
+            open: gauge("esbgate_journal_open_intents", "Intents whose outcome is not written.")?,
+            dropped: counter(
+                "esbgate_journal_refusals_dropped_total",
+                "Refusals that were counted and not written, because their queue was full.",
+            )?,
+        })
+    }
+
+    /// Counts a record.
+    pub fn record(&self, kind: RecordKind) {
+        let [start, stop, intent, outcome, refusal] = &self.records;
+        match kind {
+            RecordKind::Start => start.inc(),
+            RecordKind::Stop => stop.inc(),
+            RecordKind::Intent => intent.inc(),
+            RecordKind::Outcome => outcome.inc(),
+            RecordKind::Refusal => refusal.inc(),
+        }
+    }
+
+    /// Counts a batch that could not be written.
+    pub fn write_error(&self) {
+        self.errors.inc();
+    }
+
+    /// Notes how long a batch took.
+    pub fn committed(&self, seconds: f64) {
+        self.commit.observe(seconds);
+    }
+
+    /// Notes whether the journal takes records.
+    pub fn writable(&self, writable: bool) {
+        self.writable.set(i64::from(writable));
+    }
+
+    /// Notes how many intents are open.
+    pub fn open_intents(&self, open: i64) {
+        self.open.set(open);
+    }
+
+    /// Counts a refusal that was not written.
+    pub fn refusal_dropped(&self) {
+        self.dropped.inc();
+    }
+
+    /// How many refusals were not written.
+    #[must_use]
+    pub fn refusals_dropped(&self) -> u64 {
+        self.dropped.get()
+    }
+}
+
+impl Default for JournalMetrics {
+    fn default() -> Self {
+        alone(Self::register)
+    }
+}

@@ -1,0 +1,281 @@
+//! The compiled policy: immutable, whole, replaced at once. Live state outlives it in the [`Ledger`].
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use esbgate_model::{
+    CallbackPrefix, Component, Name, ScriptLanguage, Switches, TopologyNode, dialect::Credential,
+};
+use ipnet::Ipv4Net;
+use jiff::Timestamp;
+
+use crate::{
+    Bucket, CertificateName, Quota, Rooms,
+    jwt::Issuer,
+    metrics::{AppMetrics, Metrics},
+};
+
+/// What a rule allows of one dimension. Absent and empty allow nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allow<T> {
+    /// Everything: `any`, written out.
+    Any,
+    /// These.
+    Only(Vec<T>),
+}
+
+impl<T> Default for Allow<T> {
+    fn default() -> Self {
+        Self::Only(Vec::new())
+    }
+}
+
+impl<T> Allow<T> {
+    /// Whether it allows what `same` recognises.
+    pub fn covers(&self, same: impl FnMut(&T) -> bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(list) => list.iter().any(same),
+        }
+    }
+}
+
+/// A key of an application, known by its SHA-256 alone.
+#[derive(Debug, Clone)]
+pub struct AppKey {
+    /// SHA-256 of the key.
+    pub sha256: [u8; 32],
+    /// The first refused instant.
+    pub expires: Option<Timestamp>,
+}
+
+/// Users that an application may name without a token.
+#[derive(Debug, Clone)]
+pub struct Exemption {
+    /// The users.
+    pub users: HashSet<Name>,
+    /// The first refused instant.
+    pub expires: Timestamp,
+}
+
+/// How an application may name its user.
+#[derive(Debug, Clone, Default)]
+pub struct Users {
+    /// By `bk_token`.
+    pub token: bool,
+    /// By the `bk_token` cookie.
+    pub cookie: bool,
+    /// By `bk_username`.
+    pub exemptions: Vec<Exemption>,
+}
+
+/// Businesses that a grant covers.
+#[derive(Debug, Clone, Default)]
+pub struct BusinessGrant {
+    /// Single businesses.
+    pub ids: Allow<i64>,
+    /// Business sets.
+    pub sets: Allow<i64>,
+    /// Tenant sets.
+    pub tenant_sets: Allow<i64>,
+}
+
+/// Accounts that a grant covers.
+#[derive(Debug, Clone, Default)]
+pub struct AccountGrant {
+    /// By alias.
+    pub aliases: Allow<Box<str>>,
+    /// By id.
+    pub ids: Allow<i64>,
+}
+
+/// Scripts that a grant covers.
+#[derive(Debug, Clone, Default)]
+pub struct ScriptGrant {
+    /// Content in these languages.
+    pub content: Allow<ScriptLanguage>,
+    /// Content with these hashes, in any language.
+    pub sha256: Vec<[u8; 32]>,
+    /// Scripts by id, whatever version is online.
+    pub ids: Allow<Box<str>>,
+    /// Single versions.
+    pub versions: Allow<i64>,
+}
+
+/// Targets that a grant covers.
+#[derive(Debug, Clone, Default)]
+pub struct TargetGrant {
+    /// Networks.
+    pub ips: Allow<Ipv4Net>,
+    /// Networks that are left out again.
+    pub except: Vec<Ipv4Net>,
+    /// Cloud areas.
+    pub clouds: Allow<i64>,
+    /// Hosts by id.
+    pub host_ids: Allow<i64>,
+    /// Dynamic groups.
+    pub groups: Allow<Box<str>>,
+    /// Topology nodes.
+    pub topology: Allow<TopologyNode>,
+    /// Most hosts of one call; what a dynamic target is counted as.
+    pub hosts: Option<u64>,
+}
+
+/// One rule that allows calls. It covers a whole call or nothing of it.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Its name in policy and records.
+    pub name: Box<str>,
+    /// Components.
+    pub components: Allow<Component>,
+    /// Businesses.
+    pub business: BusinessGrant,
+    /// Accounts.
+    pub accounts: AccountGrant,
+    /// Scripts.
+    pub scripts: ScriptGrant,
+    /// Targets.
+    pub targets: TargetGrant,
+    /// Callbacks.
+    pub callbacks: Vec<CallbackPrefix>,
+}
+
+/// The statuses of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpStatus {
+    /// Real ones.
+    #[default]
+    Real,
+    /// 200, for clients that need it.
+    Esb,
+}
+
+/// The numbers of an application's budgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls.
+    pub calls: Quota,
+    /// Calls at once.
+    pub in_flight: u64,
+    /// Host-runs.
+    pub host_runs: Quota,
+    /// Most hosts of one call.
+    pub hosts_per_call: u64,
+}
+
+/// Everything the gateway must know about one application, ready to use.
+#[derive(Debug)]
+pub struct App {
+    /// Its code.
+    pub code: Name,
+    /// Its keys.
+    pub keys: Vec<AppKey>,
+    /// Issuers whose tokens may speak for it.
+    pub issuers: Vec<Box<str>>,
+    /// Certificate names that may speak for it.
+    pub certificates: Vec<CertificateName>,
+    /// Its users.
+    pub users: Users,
+    /// The credential that the gateway acts as.
+    pub acts_as: Arc<Credential>,
+    /// What it may do.
+    pub allow: Vec<Grant>,
+    /// What its calls may use.
+    pub switches: Switches,
+    /// The statuses of its refusals.
+    pub http_status: HttpStatus,
+    /// Its numbers.
+    pub limits: Limits,
+    /// Its live state.
+    pub state: AppState,
+    /// Its series.
+    pub metrics: AppMetrics,
+}
+
+/// The live state of an application's budgets.
+#[derive(Debug, Clone)]
+pub struct AppState {
+    /// Calls.
+    pub calls: Arc<Bucket>,
+    /// Calls in flight.
+    pub slots: Rooms,
+    /// Host-runs.
+    pub host_runs: Arc<Bucket>,
+}
+
+/// One generation of policy.
+#[derive(Debug)]
+pub struct Policy {
+    /// Counts loads, from 1.
+    pub generation: u64,
+    /// Applications by code.
+    pub apps: HashMap<Name, Arc<App>>,
+    /// Issuers of JWTs.
+    pub issuers: Vec<Issuer>,
+}
+
+impl Policy {
+    /// The application that a certificate name speaks for.
+    pub(crate) fn app_of_certificate(&self, names: &[CertificateName]) -> Option<&Arc<App>> {
+        self.apps.values().find(|app| app.certificates.iter().any(|name| names.contains(name)))
+    }
+}
+
+/// Live state that survives reloads: the compiler borrows it, the request path never sees it.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    apps: HashMap<Name, (Limits, AppState)>,
+}
+
+impl Ledger {
+    /// The state of an application; each budget is kept while its numbers are unchanged.
+    pub fn state(&mut self, app: &Name, limits: Limits) -> AppState {
+        let known = self.apps.get(app);
+        let bucket = |quota: Quota, kept: Option<&Arc<Bucket>>| match kept {
+            Some(bucket) if bucket.quota() == quota => Arc::clone(bucket),
+            Some(_) | None => Bucket::new(quota),
+        };
+        let state = AppState {
+            calls: bucket(limits.calls, known.map(|(_, state)| &state.calls)),
+            slots: known.map(|(_, state)| state.slots.clone()).unwrap_or_default(),
+            host_runs: bucket(limits.host_runs, known.map(|(_, state)| &state.host_runs)),
+        };
+        self.apps.insert(app.clone(), (limits, state.clone()));
+        state
+    }
+}
+
+/// Where the first step reads the policy in force and the loader puts the next one.
+#[derive(Debug, Clone)]
+pub struct PolicyHandle(Arc<ArcSwap<Policy>>);
+
+impl PolicyHandle {
+    /// Starts with `policy`.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(policy)))
+    }
+
+    /// Replaces the policy for calls that have not been routed yet.
+    pub fn replace(&self, policy: Policy) {
+        self.0.store(Arc::new(policy));
+    }
+
+    pub(crate) fn pin(&self) -> Arc<Policy> {
+        self.0.load_full()
+    }
+}
+
+/// What `bind` needs besides the plan.
+#[derive(Debug)]
+pub struct Binding<'a> {
+    /// The number of this generation.
+    pub generation: u64,
+    /// The live state.
+    pub ledger: &'a mut Ledger,
+    /// Where series are resolved.
+    pub metrics: &'a Metrics,
+}

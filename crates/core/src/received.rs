@@ -1,0 +1,142 @@
+//! A request as the server read it, and when and from where it came.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderMap, Method, Uri, Version};
+use jiff::Timestamp;
+
+use crate::Trace;
+
+/// When something happened: the wall clock for dates, the monotonic one for spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceivedAt {
+    /// The wall clock.
+    pub wall: Timestamp,
+    /// Time since the process began.
+    pub monotonic: Duration,
+}
+
+/// The port to the clocks. Only adapters read it; steps ask the call when it arrived.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// Both clocks, read together.
+    fn now(&self) -> ReceivedAt;
+}
+
+/// A name of a client certificate, compared as bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CertificateName {
+    /// `uniformResourceIdentifier`.
+    Uri(Box<str>),
+    /// `dNSName`.
+    Dns(Box<str>),
+}
+
+/// The other end of the connection.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its address; none on a Unix socket.
+    pub address: Option<IpAddr>,
+    /// The subject alternative names of its verified certificate.
+    pub certificate: Arc<[CertificateName]>,
+}
+
+/// How many bytes of bodies are held at once, and how many may be.
+#[derive(Debug)]
+pub struct BodyBudget {
+    limit: u64,
+    held: AtomicU64,
+}
+
+impl BodyBudget {
+    /// A budget of `limit` bytes.
+    #[must_use]
+    pub fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self { limit, held: AtomicU64::new(0) })
+    }
+
+    /// Takes `bytes`, or nothing.
+    #[must_use]
+    pub fn take(self: &Arc<Self>, bytes: u64) -> Option<BodyPermit> {
+        let mut permit = BodyPermit { budget: Arc::clone(self), bytes: 0 };
+        permit.grow(bytes).then_some(permit)
+    }
+
+    /// Bytes held now.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+/// A share of a [`BodyBudget`], given back on drop.
+#[derive(Debug)]
+pub struct BodyPermit {
+    budget: Arc<BodyBudget>,
+    bytes: u64,
+}
+
+impl BodyPermit {
+    /// Takes `bytes` more; says whether there was room.
+    pub fn grow(&mut self, bytes: u64) -> bool {
+        // `Relaxed`: the count guards no other memory.
+        let taken = self.budget.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            held.checked_add(bytes).filter(|held| *held <= self.budget.limit)
+        });
+        if taken.is_ok() {
+            self.bytes += bytes;
+        }
+        taken.is_ok()
+    }
+}
+
+impl Drop for BodyPermit {
+    fn drop(&mut self) {
+        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A whole request, under its limits.
+#[derive(Debug)]
+pub struct ReceivedRequest {
+    /// The method.
+    pub method: Method,
+    /// The target.
+    pub uri: Uri,
+    /// The protocol.
+    pub version: Version,
+    /// The fields.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Its share of the byte budget.
+    pub permit: BodyPermit,
+    /// The other end.
+    pub peer: Peer,
+    /// When the head was complete.
+    pub received_at: ReceivedAt,
+    /// What the log and the metrics will say.
+    pub trace: Arc<Trace>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_budget_is_never_overdrawn_and_is_given_back() {
+        let budget = BodyBudget::new(10);
+        let mut one = budget.take(6).unwrap();
+        assert!(budget.take(5).is_none());
+        assert!(one.grow(4) && !one.grow(1));
+        assert_eq!(budget.held(), 10);
+        drop(one);
+        assert_eq!(budget.held(), 0);
+    }
+}
