@@ -1,0 +1,71 @@
+//! The jobv3 components that the ESB knows.
+
+const NAMES: [&str; 58] = [
+    "fast_execute_script",
+    "fast_execute_sql",
+    "fast_transfer_file",
+    "push_config_file",
+    "execute_job_plan",
+    "operate_job_instance",
+    "operate_step_instance",
+    "get_job_instance_status",
+    "get_job_instance_ip_log",
+    "batch_get_job_instance_ip_log",
+    "get_job_instance_list",
+    "get_job_instance_global_var_value",
+    "get_job_template_list",
+    "get_job_plan_list",
+    "get_job_plan_detail",
+    "get_account_list",
+    "create_account",
+    "delete_account",
+    "get_script_list",
+    "get_script_version_list",
+    "get_script_version_detail",
+    "create_script",
+    "create_script_version",
+    "update_script_basic",
+    "update_script_version",
+    "publish_script_version",
+    "disable_script_version",
+    "delete_script_version",
+    "delete_script",
+    "get_public_script_list",
+    "get_public_script_version_list",
+    "get_public_script_version_detail",
+    "create_public_script",
+    "create_public_script_version",
+    "update_public_script_basic",
+    "update_public_script_version",
+    "publish_public_script_version",
+    "disable_public_script_version",
+    "delete_public_script_version",
+    "delete_public_script",
+    "get_cron_list",
+    "get_cron_detail",
+    "save_cron",
+    "update_cron_status",
+    "delete_cron",
+    "create_credential",
+    "update_credential",
+    "create_file_source",
+    "update_file_source",
+    "generate_local_file_upload_url",
+    "check_script",
+    "get_dangerous_rule_list",
+    "create_dangerous_rule",
+    "update_dangerous_rule",
+    "delete_dangerous_rule",
+    "enable_dangerous_rule",
+    "disable_dangerous_rule",
+    "callback_protocol",
+];
+
+/// Registered as well, at a path of its own.
+pub(crate) const LATEST_VERSION: (&str, &str) =
+    ("esb/api/v3/get_latest_service_version", "get_latest_service_version");
+
+/// The registered name equal to this one.
+pub(crate) fn find(name: &str) -> Option<&'static str> {
+    NAMES.iter().copied().find(|each| *each == name)
+}
