@@ -1,0 +1,178 @@
+//! One connection, from its handshake to its end: HTTP limits, the peer, the call of the service.
+
+use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use esbgate_core::{CertificateName, Clock, Peer};
+use http::{Request, Response, StatusCode, Version};
+use http_body_util::Full;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+use crate::{
+    Downstream, ServerLimits,
+    activity::{Activity, Watched},
+    certificate,
+    listener::Accepted,
+};
+
+/// Fields a head may have; bytes alone do not bound them on HTTP/2, where a field can cost one.
+const FIELDS: usize = 100;
+/// hyper refuses to read through less.
+const LEAST_BUFFER: usize = 8 * 1024;
+const STREAMS: u32 = 100;
+const RESETS: usize = 20;
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+const SEND_BUFFER: usize = 64 * 1024;
+const PING: Duration = Duration::from_secs(20);
+
+/// What every connection of a listener shares.
+#[derive(Debug)]
+pub(crate) struct Connection<S> {
+    pub(crate) service: S,
+    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) limits: ServerLimits,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) drain: CancellationToken,
+    pub(crate) http: Builder<TokioExecutor>,
+}
+
+/// The HTTP limits; heads and idleness have their deadlines in [`Activity`].
+///
+/// `pipeline_flush` stays off: with it hyper never sends its own 400 and 431, because the faulty
+/// bytes that are still buffered look like a next request.
+pub(crate) fn http(limits: &ServerLimits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(limits.headers.max(LEAST_BUFFER))
+        .max_headers(FIELDS)
+        .half_close(false)
+        .keep_alive(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(u32::try_from(limits.headers).unwrap_or(u32::MAX))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
+    builder
+}
+
+impl<S> Connection<S>
+where
+    S: Service<Downstream, Response = Response<Bytes>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    /// Serves a connection until it ends.
+    pub(crate) async fn run(&self, accepted: Accepted) {
+        match accepted {
+            Accepted::Tcp(stream, address) => {
+                let peer = Peer { address: Some(address), certificate: Arc::default() };
+                self.secure(stream, peer).await;
+            }
+            Accepted::Unix(stream) => {
+                self.secure(stream, Peer { address: None, certificate: Arc::default() }).await;
+            }
+        }
+    }
+
+    async fn secure<I>(&self, stream: I, mut peer: Peer)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(tls) = &self.tls else {
+            return self.speak(stream, peer).await;
+        };
+        let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+        let secured = tokio::select! {
+            secured = tokio::time::timeout(self.limits.header_time, handshake) => secured,
+            // Nothing was asked yet, so nothing is owed.
+            () = self.drain.cancelled() => return,
+        };
+        match secured {
+            Ok(Ok(stream)) => {
+                peer.certificate = shown(&stream);
+                self.speak(stream, peer).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, peer = ?peer.address, "TLS handshake failed"),
+            Err(_) => tracing::debug!(peer = ?peer.address, "TLS handshake took too long"),
+        }
+    }
+
+    async fn speak<I>(&self, stream: I, peer: Peer)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let activity = Activity::new(self.limits.header_time, self.limits.idle_time);
+        let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+        let address = peer.address;
+        let service = service_fn(|request| self.answer(request, peer.clone(), &activity));
+        let mut connection = pin!(self.http.serve_connection(io, service));
+        let mut expired = pin!(activity.expired());
+        let mut draining = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, peer = ?address, "connection broke off");
+                    }
+                    return;
+                }
+                () = expired.as_mut() => {
+                    return tracing::debug!(peer = ?address, "connection waited too long");
+                }
+                () = self.drain.cancelled(), if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+        activity: &Arc<Activity>,
+    ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + use<S> {
+        let running = activity.start(request.version() == Version::HTTP_2);
+        let crowded = request.headers().len() > FIELDS;
+        let downstream = Downstream { request, peer, received_at: self.clock.now() };
+        let mut service = self.service.clone();
+        async move {
+            let _running = running;
+            if crowded {
+                let mut refused = Response::new(Full::default());
+                *refused.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+                return Ok(refused);
+            }
+            poll_fn(|cx| service.poll_ready(cx)).await?;
+            service.call(downstream).await.map(|answer| answer.map(Full::new))
+        }
+    }
+}
+
+fn shown<I>(stream: &TlsStream<I>) -> Arc<[CertificateName]> {
+    let chain = stream.get_ref().1.peer_certificates();
+    chain.and_then(<[_]>::first).map(|own| certificate::names(own)).unwrap_or_default()
+}

@@ -1,0 +1,42 @@
+//! Bytes in: from a listening socket to a whole request under its limits.
+//!
+//! Everything a stranger can stretch or withhold is bounded here, before any step of a call runs:
+//! connections, handshakes, heads, idleness, and the size, the time and the memory of bodies.
+
+mod activity;
+mod body;
+mod certificate;
+mod connection;
+mod listener;
+mod serve;
+mod tls;
+
+use std::sync::Arc;
+
+use esbgate_core::{Peer, ReceivedAt, Trace};
+use hyper::body::Incoming;
+
+pub use body::ReadBody;
+pub use listener::{BindError, Listener, bind};
+pub use serve::{Server, ServerLimits};
+pub use tls::{TlsError, tls_config};
+
+/// A request whose head is complete and whose body is still on the wire.
+#[derive(Debug)]
+pub struct Downstream {
+    /// The head, and the body to come.
+    pub request: http::Request<Incoming>,
+    /// The other end of the connection.
+    pub peer: Peer,
+    /// When the head was complete.
+    pub received_at: ReceivedAt,
+}
+
+/// A request that the log and the metrics follow.
+#[derive(Debug)]
+pub struct TracedRequest {
+    /// The request.
+    pub downstream: Downstream,
+    /// What the log and the metrics will say.
+    pub trace: Arc<Trace>,
+}

@@ -1,0 +1,137 @@
+//! Listening sockets, TCP and Unix.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+/// Connections the kernel holds before they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// Why an address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Neither `IP:port` nor `unix:/path`.
+    #[error("{0:?} is neither IP:port nor unix:/path")]
+    NotAnAddress(String),
+    /// The system refuses.
+    #[error("cannot listen on {address}")]
+    Refused {
+        /// The address.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A socket that listens. Dropping it closes it; a Unix socket's file is removed.
+#[derive(Debug)]
+pub struct Listener(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+/// An accepted connection.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Tcp(TcpStream, IpAddr),
+    Unix(UnixStream),
+}
+
+/// Listens on `IP:port` or `unix:/path`. Must be called within a tokio runtime.
+pub fn bind(address: &str) -> Result<Listener, BindError> {
+    let refused = |source| BindError::Refused { address: address.to_owned(), source };
+    if let Some(path) = address.strip_prefix("unix:") {
+        let path = Path::new(path);
+        let unix = bind_unix(path).map_err(refused)?;
+        return Ok(Listener(Kind::Unix(unix, path.to_owned())));
+    }
+    let socket: SocketAddr =
+        address.parse().map_err(|_| BindError::NotAnAddress(address.to_owned()))?;
+    bind_tcp(socket).map(|tcp| Listener(Kind::Tcp(tcp))).map_err(refused)
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for the old process's connections to fade.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn bind_unix(path: &Path) -> io::Result<UnixListener> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if let Err(taken) = socket.bind(&address) {
+        if taken.kind() != io::ErrorKind::AddrInUse || !abandoned(&address)? {
+            return Err(taken);
+        }
+        std::fs::remove_file(path)?;
+        socket.bind(&address)?;
+    }
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    UnixListener::from_std(socket.into())
+}
+
+/// Whether the file is a socket that a process left behind when it was killed.
+fn abandoned(address: &SockAddr) -> io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+    let Some(path) = address.as_pathname() else {
+        return Ok(false);
+    };
+    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Ok(false);
+    }
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    probe.set_nonblocking(true)?;
+    let answer = probe.connect(address);
+    Ok(answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused))
+}
+
+impl Listener {
+    /// The address it listens on; none for a Unix socket.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Kind::Tcp(tcp) => tcp.local_addr().ok(),
+            Kind::Unix(..) => None,
+        }
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<Accepted> {
+        match &self.0 {
+            Kind::Tcp(tcp) => {
+                let (stream, address) = tcp.accept().await?;
+                // Answers are single writes; waiting to join them only adds delay.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "no TCP_NODELAY");
+                }
+                Ok(Accepted::Tcp(stream, address.ip().to_canonical()))
+            }
+            Kind::Unix(unix, _) => unix.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        match &self.0 {
+            Kind::Tcp(_) => {}
+            Kind::Unix(_, path) => {
+                if let Err(error) = std::fs::remove_file(path) {
+                    tracing::debug!(%error, path = %path.display(), "socket file is not removed");
+                }
+            }
+        }
+    }
+}
