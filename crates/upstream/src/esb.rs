@@ -1,0 +1,206 @@
+//! The ESB client: the innermost service, where a call leaves the gateway or does not.
+//!
+//! The ESB closes its connection after every answer, so every call has its own. Another endpoint is tried
+//! only while no byte can have left.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use esbgate_core::{
+    NoAnswer, NotSent, OutgoingMessage, Rejection, UpstreamAnswer, UpstreamMetrics,
+    UpstreamRequest, UpstreamResult,
+};
+use http::{
+    HeaderName, HeaderValue, Method, Request, Uri,
+    header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST},
+};
+use http_body_util::Full;
+use rustls::ClientConfig;
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    endpoint::{Endpoint, OptionsError},
+    talk::{Reply, talk},
+    wire::Wire,
+};
+
+/// The largest answer that is read, unless told otherwise.
+pub const DEFAULT_ANSWER_LIMIT: usize = 4 * 1024 * 1024;
+
+const AUTHORIZATION: HeaderName = HeaderName::from_static("x-bkapi-authorization");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// How the ESB is reached.
+#[derive(Debug, Clone)]
+pub struct EsbOptions {
+    /// `http://host:port` or `https://host:port`, at least one.
+    pub endpoints: Vec<String>,
+    /// How long opening a connection may take, TLS included, per endpoint.
+    pub connect_timeout: Duration,
+    /// How long sending the call and reading its whole answer may take.
+    pub answer_timeout: Duration,
+    /// The largest answer that is read, in bytes.
+    pub answer_limit: usize,
+    /// The TLS configuration; required by `https`.
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+/// The ESB.
+#[derive(Clone)]
+pub struct Esb(Arc<Shared>);
+
+struct Shared {
+    endpoints: Box<[Endpoint]>,
+    next: AtomicUsize,
+    connect_timeout: Duration,
+    answer_timeout: Duration,
+    answer_limit: usize,
+    metrics: UpstreamMetrics,
+}
+
+/// How an exchange ended once a connection was open.
+#[derive(Debug)]
+enum Exchange {
+    Answered(Reply),
+    /// The connection was lost before the first byte.
+    NotSent,
+    Silent(NoAnswer),
+}
+
+impl std::fmt::Debug for Esb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Esb").field("endpoints", &self.0.endpoints.len()).finish_non_exhaustive()
+    }
+}
+
+impl Esb {
+    /// A client; opens nothing yet.
+    pub fn new(options: EsbOptions, metrics: UpstreamMetrics) -> Result<Self, OptionsError> {
+        let endpoints = options.endpoints.iter().map(|text| origin(text, options.tls.as_ref()));
+        let endpoints = endpoints.collect::<Result<Box<[_]>, _>>()?;
+        if endpoints.is_empty() {
+            return Err(OptionsError::NoEndpoint);
+        }
+        Ok(Self(Arc::new(Shared {
+            endpoints,
+            next: AtomicUsize::new(0),
+            connect_timeout: options.connect_timeout,
+            answer_timeout: options.answer_timeout,
+            answer_limit: options.answer_limit,
+            metrics,
+        })))
+    }
+}
+
+impl tower_service::Service<UpstreamRequest> for Esb {
+    type Response = UpstreamAnswer;
+    type Error = Rejection;
+    type Future = Pin<Box<dyn Future<Output = Result<UpstreamAnswer, Rejection>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: UpstreamRequest) -> Self::Future {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let begin = Instant::now();
+            let (result, answer) = shared.carry(request).await;
+            shared.metrics.finished(result, begin.elapsed().as_secs_f64());
+            Ok(answer)
+        })
+    }
+}
+
+impl Shared {
+    async fn carry(&self, request: UpstreamRequest) -> (UpstreamResult, UpstreamAnswer) {
+        let (message, pending) = request.into_parts();
+        let (wire, host) = match self.connect().await {
+            Ok(connected) => connected,
+            Err(reason) => return (UpstreamResult::NotSent, pending.not_sent(reason)),
+        };
+        let departed = pending.depart();
+        match self.exchange(wire, host, &message).await {
+            Exchange::Answered(Reply { status, body }) => {
+                let answer = message.dialect.read(status, &body, &message.echoes);
+                (UpstreamResult::Answered, departed.answered(answer))
+            }
+            Exchange::NotSent => (UpstreamResult::NotSent, departed.not_sent(NotSent::Closed)),
+            Exchange::Silent(reason) => {
+                let result = match reason {
+                    NoAnswer::Timeout => UpstreamResult::Timeout,
+                    NoAnswer::Broken => UpstreamResult::Broken,
+                };
+                (result, departed.silent(reason))
+            }
+        }
+    }
+
+    /// Opens a connection to the next endpoint that takes one; each is tried once.
+    async fn connect(&self) -> Result<(Wire, HeaderValue), NotSent> {
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % self.endpoints.len();
+        let (before, after) = self.endpoints.split_at(first);
+        let mut reason = NotSent::Refused;
+        for endpoint in after.iter().chain(before) {
+            match endpoint.dial(self.connect_timeout).await {
+                Ok(wire) => return Ok((wire, endpoint.authority().clone())),
+                Err(fault) => reason = fault,
+            }
+        }
+        Err(reason)
+    }
+
+    /// Sends the message once and waits for its answer.
+    async fn exchange(&self, wire: Wire, host: HeaderValue, message: &OutgoingMessage) -> Exchange {
+        let written = wire.written();
+        let talking = talk(wire, compose(host, message), self.answer_limit);
+        let reason = match timeout(self.answer_timeout, talking).await {
+            Ok(Ok(reply)) => return Exchange::Answered(reply),
+            Ok(Err(_)) => NoAnswer::Broken,
+            Err(_) => NoAnswer::Timeout,
+        };
+        // The connection is gone by now: nothing can leave any more.
+        if written.bytes() == 0 { Exchange::NotSent } else { Exchange::Silent(reason) }
+    }
+}
+
+fn origin(text: &str, tls: Option<&Arc<ClientConfig>>) -> Result<Endpoint, OptionsError> {
+    let (endpoint, path) = Endpoint::read(text, tls)?;
+    // The path is the component's, never the configuration's.
+    if &*path == "/" { Ok(endpoint) } else { Err(OptionsError::Url(text.into())) }
+}
+
+fn compose(host: HeaderValue, message: &OutgoingMessage) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(message.body.clone()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = Uri::from_static(message.path);
+    let headers = request.headers_mut();
+    for (name, value) in &message.headers {
+        headers.append(name.clone(), value.clone());
+    }
+    // Last and by replacement: no listed header can add to these.
+    headers.insert(HOST, host);
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(ACCEPT, JSON);
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(message.body.len()));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.remove(AUTHORIZATION);
+    if let Some(authorization) = &message.authorization {
+        let mut authorization = authorization.clone();
+        authorization.set_sensitive(true);
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,336 @@
+use std::net::SocketAddr;
+
+use esbgate_model::{Needles, dialect::Dialect};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    task::JoinHandle,
+};
+
+use super::*;
+
+const SUCCESS: &str = r#"{"result":true,"code":0,"message":"","data":{"job_instance_id":7}}"#;
+
+fn message() -> OutgoingMessage {
+    OutgoingMessage {
+        path: "/api/c/compapi/v2/jobv3/fast_execute_script/",
+        authorization: Some(HeaderValue::from_static("{\"bk_app_code\":\"gate\"}")),
+        headers: vec![
+            (HeaderName::from_static("blueking-language"), HeaderValue::from_static("en")),
+            (CONTENT_LENGTH, HeaderValue::from_static("3")),
+            (HOST, HeaderValue::from_static("elsewhere")),
+        ],
+        body: Bytes::from_static(b"{\"bk_scope_id\":\"2\"}"),
+        dialect: Dialect::Esb,
+        echoes: Needles::new(["not-in-any-answer"]),
+    }
+}
+
+fn esb_at(endpoints: &[String], tls: Option<Arc<ClientConfig>>) -> Esb {
+    let options = EsbOptions {
+        endpoints: endpoints.to_vec(),
+        connect_timeout: Duration::from_secs(20),
+        answer_timeout: Duration::from_secs(20),
+        answer_limit: 100_000,
+        tls,
+    };
+    Esb::new(options, UpstreamMetrics::default()).unwrap()
+}
+
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+/// A socket that holds its port and does not listen: nobody else can come to listen there meanwhile.
+fn refusing() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+async fn read_request(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
+    let body = message().body;
+    let mut seen = Vec::new();
+    while !seen.ends_with(&body) {
+        assert_ne!(stream.read_buf(&mut seen).await.unwrap(), 0, "request cut");
+    }
+    seen
+}
+
+/// Reads one request, writes `answer` and closes.
+async fn answering(answer: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<Vec<u8>>) {
+    let (listener, address) = listener().await;
+    let answer = answer.into();
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let seen = read_request(&mut stream).await;
+        // The client may hang up before it has read all of an answer that it refuses.
+        let _cut = stream.write_all(&answer).await;
+        seen
+    });
+    (address, serving)
+}
+
+async fn exchange_with(address: SocketAddr) -> (Exchange, u64) {
+    let esb = esb_at(&[format!("http://{address}")], None);
+    let (wire, host) = esb.0.connect().await.unwrap();
+    let written = wire.written();
+    (esb.0.exchange(wire, host, &message()).await, written.bytes())
+}
+
+async fn exchanged(answer: impl Into<Vec<u8>>) -> Exchange {
+    exchange_with(answering(answer).await.0).await.0
+}
+
+fn ok(headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\n{headers}\r\n{body}")
+}
+
+fn sized(body: &str) -> String {
+    ok(&format!("Content-Length: {}\r\nConnection: close\r\n", body.len()), body)
+}
+
+fn body_of(exchange: Exchange) -> Bytes {
+    match exchange {
+        Exchange::Answered(reply) => reply.body,
+        Exchange::NotSent | Exchange::Silent(_) => panic!("{exchange:?}"),
+    }
+}
+
+fn is_broken(exchange: &Exchange) -> bool {
+    matches!(exchange, Exchange::Silent(NoAnswer::Broken))
+}
+
+#[tokio::test]
+async fn a_whole_answer_is_answered_and_every_byte_is_counted() {
+    let (address, serving) = answering(sized(SUCCESS)).await;
+    let (exchange, written) = exchange_with(address).await;
+    assert_eq!(body_of(exchange), SUCCESS);
+    assert_eq!(written, serving.await.unwrap().len() as u64);
+}
+
+#[tokio::test]
+async fn what_arrives_has_one_length_our_host_and_no_transfer_coding() {
+    let (address, serving) = answering(sized(SUCCESS)).await;
+    exchange_with(address).await;
+    let seen = String::from_utf8(serving.await.unwrap()).unwrap();
+    let lines: Vec<_> = seen.lines().collect();
+    assert_eq!(lines[0], "POST /api/c/compapi/v2/jobv3/fast_execute_script/ HTTP/1.1");
+    let host = format!("host: {address}");
+    for line in [
+        &host,
+        "content-length: 19",
+        "content-type: application/json",
+        "accept: application/json",
+        "blueking-language: en",
+        "x-bkapi-authorization: {\"bk_app_code\":\"gate\"}",
+    ] {
+        let name = line.split(':').next().unwrap();
+        let same = |found: &&&str| found.to_lowercase().starts_with(&format!("{name}:"));
+        assert_eq!(lines.iter().filter(same).collect::<Vec<_>>(), [&line], "{seen}");
+    }
+    assert!(!seen.to_lowercase().contains("transfer-encoding"));
+}
+
+#[tokio::test]
+async fn a_refused_endpoint_is_passed_over_and_a_refusal_by_all_is_not_sent() {
+    let (_listener, good) = listener().await;
+    let (_held, bad) = refusing();
+    let esb = esb_at(&[format!("http://{bad}"), format!("http://{good}")], None);
+    for _ in 0..2 {
+        assert_eq!(esb.0.connect().await.ok().unwrap().1, good.to_string());
+    }
+    let esb = esb_at(&[format!("http://{bad}")], None);
+    assert_eq!(esb.0.connect().await.err(), Some(NotSent::Refused));
+}
+
+#[tokio::test]
+async fn endpoints_take_turns() {
+    let (_one, one) = listener().await;
+    let (_two, two) = listener().await;
+    let esb = esb_at(&[format!("http://{one}"), format!("http://{two}")], None);
+    for expected in [one, two, one] {
+        assert_eq!(esb.0.connect().await.ok().unwrap().1, expected.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_closed_before_the_first_byte_is_not_sent() {
+    let (listener, address) = listener().await;
+    let esb = esb_at(&[format!("http://{address}")], None);
+    let (mut wire, host) = esb.0.connect().await.unwrap();
+    drop(listener.accept().await.unwrap());
+    assert_eq!(wire.read(&mut [0]).await.unwrap(), 0);
+    let written = wire.written();
+    let exchange = esb.0.exchange(wire, host, &message()).await;
+    assert!(matches!(exchange, Exchange::NotSent), "{exchange:?}");
+    assert_eq!(written.bytes(), 0);
+}
+
+#[tokio::test]
+async fn a_reset_after_the_request_is_broken() {
+    let (listener, address) = listener().await;
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // Closing with unread bytes resets the connection.
+        stream.read_exact(&mut [0; 4]).await.unwrap();
+    });
+    let (exchange, written) = exchange_with(address).await;
+    serving.await.unwrap();
+    assert!(is_broken(&exchange) && written > 0, "{exchange:?}");
+}
+
+#[tokio::test]
+async fn an_esb_that_never_answers_is_a_timeout() {
+    let (listener, address) = listener().await;
+    let esb = esb_at(&[format!("http://{address}")], None);
+    let (wire, host) = esb.0.connect().await.unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    tokio::time::pause();
+    let exchange = esb.0.exchange(wire, host, &message()).await;
+    assert!(matches!(exchange, Exchange::Silent(NoAnswer::Timeout)), "{exchange:?}");
+    // The whole call had left all the same.
+    read_request(&mut stream).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_in_its_body_is_a_timeout() {
+    let (listener, address) = listener().await;
+    let esb = esb_at(&[format!("http://{address}")], None);
+    let (wire, host) = esb.0.connect().await.unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    tokio::spawn(async move {
+        read_request(&mut stream).await;
+        stream.write_all(ok("Content-Length: 50\r\n", "{").as_bytes()).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    tokio::time::pause();
+    let exchange = esb.0.exchange(wire, host, &message()).await;
+    assert!(matches!(exchange, Exchange::Silent(NoAnswer::Timeout)), "{exchange:?}");
+}
+
+#[tokio::test]
+async fn html_is_an_answer_and_left_to_the_dialect() {
+    let exchange = exchanged(sized("<html>502</html>")).await;
+    let body = body_of(exchange);
+    let answer = Dialect::Esb.read(http::StatusCode::OK, &body, &message().echoes);
+    assert_eq!(answer.meaning.outcome, esbgate_model::dialect::Outcome::Unreadable);
+}
+
+#[tokio::test]
+async fn a_chunked_answer_and_one_that_ends_with_its_connection_are_whole() {
+    let chunked = format!("{:x}\r\n{SUCCESS}\r\n0\r\n\r\n", SUCCESS.len());
+    let chunked = exchanged(ok("Transfer-Encoding: chunked\r\n", &chunked)).await;
+    assert_eq!(body_of(chunked), SUCCESS);
+    assert_eq!(body_of(exchanged(ok("Connection: close\r\n", SUCCESS)).await), SUCCESS);
+}
+
+#[tokio::test]
+async fn what_is_not_one_whole_answer_is_broken() {
+    let long = "x".repeat(100_001);
+    let many: String = (0..101).map(|n| format!("X-{n}: v\r\n")).collect();
+    for (name, answer) in [
+        ("nothing", String::new()),
+        ("cut in the head", "HTTP/1.1 200 OK\r\nContent-Le".to_owned()),
+        ("cut in the body", ok("Content-Length: 50\r\n", "{\"result\":true")),
+        ("cut in a chunk", ok("Transfer-Encoding: chunked\r\n", "50\r\n{\"result\"")),
+        ("cut between chunks", ok("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n")),
+        ("a bad chunk size", ok("Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n")),
+        ("a length too small", ok("Content-Length: 1\r\nConnection: close\r\n", "{}")),
+        ("two lengths", ok("Content-Length: 2\r\nContent-Length: 3\r\n", "{} ")),
+        ("two answers", format!("{0}{0}", sized(SUCCESS))),
+        ("two answers, kept alive", format!("{0}{0}", ok("Content-Length: 2\r\n", "{}"))),
+        (
+            "switching protocols",
+            "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n".into(),
+        ),
+        ("gzip", ok("Content-Encoding: gzip\r\nContent-Length: 2\r\n", "{}")),
+        ("gzip after identity", {
+            ok(
+                "Content-Encoding: identity\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n",
+                "{}",
+            )
+        }),
+        ("a huge body by its length", sized(&long)),
+        ("a huge body by its end", ok("", &long)),
+        ("many fields", ok(&many, "{}")),
+        ("a huge field", ok(&format!("X: {}\r\n", "v".repeat(70_000)), "{}")),
+        ("no HTTP", "SSH-2.0-OpenSSH_9.0\r\n\r\n".to_owned()),
+    ] {
+        let exchange = exchanged(answer).await;
+        assert!(is_broken(&exchange), "{name}: {exchange:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_identity_label_changes_nothing() {
+    let answer = ok("Content-Encoding: Identity\r\nContent-Length: 2\r\n", "{}");
+    assert_eq!(body_of(exchanged(answer).await), "{}");
+}
+
+#[tokio::test]
+async fn an_endpoint_with_a_path_and_an_empty_list_are_refused() {
+    for (endpoints, fault) in [(vec![], "no endpoint"), (vec!["http://esb/api"], "URL")] {
+        let options = EsbOptions {
+            endpoints: endpoints.into_iter().map(str::to_owned).collect(),
+            connect_timeout: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(1),
+            answer_limit: DEFAULT_ANSWER_LIMIT,
+            tls: None,
+        };
+        let error = Esb::new(options, UpstreamMetrics::default()).unwrap_err();
+        assert!(error.to_string().contains(fault), "{error}");
+    }
+}
+
+/// A TLS server that answers one call; its CA as PEM.
+async fn secure() -> (SocketAddr, String, JoinHandle<Option<Vec<u8>>>) {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let (listener, address) = listener().await;
+    let serving = tokio::spawn(async move {
+        let (stream, _): (TcpStream, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor.accept(stream).await.ok()?;
+        let seen = read_request(&mut stream).await;
+        stream.write_all(sized(SUCCESS).as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        Some(seen)
+    });
+    (address, own.cert.pem(), serving)
+}
+
+#[tokio::test]
+async fn a_call_over_tls_is_answered_and_its_plain_bytes_are_counted() {
+    let (address, ca, serving) = secure().await;
+    let tls = crate::tls_config(ca.as_bytes()).unwrap();
+    let esb = esb_at(&[format!("https://localhost:{}", address.port())], Some(tls));
+    let (wire, host) = esb.0.connect().await.unwrap();
+    let written = wire.written();
+    assert_eq!(written.bytes(), 0);
+    assert_eq!(body_of(esb.0.exchange(wire, host, &message()).await), SUCCESS);
+    assert_eq!(written.bytes(), serving.await.unwrap().unwrap().len() as u64);
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_ca_or_name_is_not_sent() {
+    let (_, other, _) = secure().await;
+    let (address, ca, _) = secure().await;
+    let tls = crate::tls_config(other.as_bytes()).unwrap();
+    let esb = esb_at(&[format!("https://localhost:{}", address.port())], Some(tls));
+    assert_eq!(esb.0.connect().await.err(), Some(NotSent::Tls));
+    let (address, _, _) = secure().await;
+    let tls = crate::tls_config(ca.as_bytes()).unwrap();
+    let esb = esb_at(&[format!("https://127.0.0.1:{}", address.port())], Some(tls));
+    assert_eq!(esb.0.connect().await.err(), Some(NotSent::Tls));
+}
