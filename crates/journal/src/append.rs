@@ -1,0 +1,268 @@
+//! The journal as callers see it: serialises, queues and waits for the writer.
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Sender},
+    },
+    time::Duration,
+};
+
+use esbgate_core::{
+    Clock, Intent, Journal, JournalDown, JournalMetrics, OutcomeRecord, RecordKind, RefusalRecord,
+    Rooms, Ticket,
+};
+use esbgate_model::Secret;
+use tokio::sync::oneshot;
+
+use crate::{
+    keyed::{HashKey, hex},
+    line::{self, StartLine},
+    segment::{self, OpenFile, Segment},
+    writer::{Entry, Message, Writer},
+};
+
+/// Most refusals that wait to be written.
+pub(crate) const REFUSALS: u64 = 1024;
+/// Longest wait for the `stop` record.
+const STOP: Duration = Duration::from_secs(5);
+
+/// When a record counts as kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The kernel has it: survives the process.
+    Written,
+    /// The disk has it: survives the machine.
+    Synced,
+}
+
+/// How a journal is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The folder of all boots; made if it is not there.
+    pub dir: PathBuf,
+    /// When a record counts as kept.
+    pub durability: Durability,
+    /// The key of the hashes that stand for secrets.
+    pub hmac_key: Secret,
+    /// The name of this gateway.
+    pub node: String,
+    /// The version of the gateway.
+    pub version: &'static str,
+    /// Most intents without an outcome.
+    pub open_intents: u64,
+}
+
+/// The journal cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or read.
+    #[error("cannot use the journal folder {}", .0.display())]
+    Folder(PathBuf, #[source] io::Error),
+    /// The first segment cannot be made.
+    #[error("cannot make a segment in {}", .0.display())]
+    Segment(PathBuf, #[source] io::Error),
+    /// The `start` record cannot be written.
+    #[error("cannot write the start record")]
+    Start(#[from] JournalDown),
+    /// No name for this boot or no text for its record.
+    #[error("cannot name this boot")]
+    Boot,
+    /// The thread cannot be started.
+    #[error("cannot start the writer")]
+    Thread(#[source] io::Error),
+}
+
+/// A journal in a folder. Clones share it; the last one writes `stop`.
+#[derive(Clone)]
+pub struct FileJournal(Arc<Shared>);
+
+struct Shared {
+    queue: Sender<Message>,
+    key: HashKey,
+    clock: Arc<dyn Clock>,
+    metrics: JournalMetrics,
+    writable: Arc<AtomicBool>,
+    intents: Rooms,
+    open_intents: u64,
+    refusals: Rooms,
+    path: PathBuf,
+}
+
+impl FileJournal {
+    /// Makes the folder of this boot and writes its `start` record.
+    pub fn open(
+        options: Options,
+        clock: Arc<dyn Clock>,
+        metrics: JournalMetrics,
+    ) -> Result<Self, OpenError> {
+        Self::open_with(options, clock, metrics, Box::new(segment::open_file))
+    }
+
+    pub(crate) fn open_with(
+        options: Options,
+        clock: Arc<dyn Clock>,
+        metrics: JournalMetrics,
+        open: OpenFile,
+    ) -> Result<Self, OpenError> {
+        let boot = boot_name(&*clock).ok_or(OpenError::Boot)?;
+        let folder = |error| OpenError::Folder(options.dir.clone(), error);
+        segment::make_dir(&options.dir, true).map_err(folder)?;
+        let predecessor = newest_boot(&options.dir).map_err(folder)?;
+        let path = options.dir.join(&boot);
+        segment::make_dir(&path, false).map_err(folder)?;
+        let segment = Segment::create(&path, options.durability == Durability::Synced, open)
+            .map_err(|error| OpenError::Segment(path.clone(), error))?;
+        let writable = Arc::new(AtomicBool::new(true));
+        let intents = Rooms::default();
+        let mut writer = Writer {
+            segment,
+            clock: Arc::clone(&clock),
+            metrics: metrics.clone(),
+            writable: Arc::clone(&writable),
+            intents: intents.clone(),
+            origin: origin(&options.node, &boot).ok_or(OpenError::Boot)?,
+            next: 1,
+            buffer: Vec::new(),
+            kinds: Vec::new(),
+            refusals: VecDeque::new(),
+        };
+        let start = StartLine { version: options.version, predecessor: predecessor.as_deref() };
+        let members = line::members(&start).map_err(|_| OpenError::Boot)?;
+        writer.add(&Entry { kind: RecordKind::Start, time: clock.now().wall, members });
+        writer.commit()?;
+        let queue = spawn(writer).map_err(OpenError::Thread)?;
+        let key = HashKey::new(&options.hmac_key);
+        let (open_intents, refusals) = (options.open_intents, Rooms::default());
+        Ok(Self(Arc::new(Shared {
+            queue,
+            key,
+            clock,
+            metrics,
+            writable,
+            intents,
+            open_intents,
+            refusals,
+            path,
+        })))
+    }
+
+    /// Whether the last write succeeded.
+    #[must_use]
+    pub fn writable(&self) -> bool {
+        self.0.writable.load(Ordering::Relaxed)
+    }
+
+    /// The folder of this boot.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Writes what is queued and `stop`, and syncs; blocks for at most five seconds. Later records are
+    /// refused. Closing twice does nothing.
+    pub fn close(&self) -> Result<(), JournalDown> {
+        self.0.stop()
+    }
+}
+
+impl Shared {
+    fn entry(&self, kind: RecordKind, members: serde_json::Result<Vec<u8>>) -> Option<Entry> {
+        let members = members.ok()?;
+        Some(Entry { kind, time: self.clock.now().wall, members })
+    }
+
+    fn stop(&self) -> Result<(), JournalDown> {
+        let (done, stopped) = mpsc::sync_channel(1);
+        match self.queue.send(Message::Stop(done)) {
+            Ok(()) => stopped.recv_timeout(STOP).unwrap_or(Err(JournalDown)),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the writer has logged why.
+        self.stop().ok();
+    }
+}
+
+impl std::fmt::Debug for FileJournal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileJournal").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
+
+impl Journal for FileJournal {
+    async fn intend(&self, intent: &Intent<'_>) -> Result<Ticket, JournalDown> {
+        let shared = &*self.0;
+        let room = shared.intents.take(shared.open_intents).ok_or(JournalDown)?;
+        let members = line::intent(intent, &shared.key);
+        let entry = shared.entry(RecordKind::Intent, members).ok_or(JournalDown)?;
+        let (waiter, told) = oneshot::channel();
+        let message = Message::Intent(entry, room, waiter);
+        shared.queue.send(message).map_err(|_| JournalDown)?;
+        told.await.unwrap_or(Err(JournalDown))
+    }
+
+    async fn settle(&self, ticket: Ticket, outcome: &OutcomeRecord<'_>) -> Result<(), JournalDown> {
+        let shared = &*self.0;
+        let members = line::outcome(ticket.sequence(), outcome);
+        let entry = shared.entry(RecordKind::Outcome, members).ok_or(JournalDown)?;
+        let (waiter, told) = oneshot::channel();
+        let message = Message::Outcome(entry, ticket, waiter);
+        shared.queue.send(message).map_err(|_| JournalDown)?;
+        told.await.unwrap_or(Err(JournalDown))
+    }
+
+    fn refuse(&self, refusal: &RefusalRecord<'_>) {
+        let shared = &*self.0;
+        let queued = shared.refusals.take(REFUSALS).and_then(|room| {
+            let entry = shared.entry(RecordKind::Refusal, line::refusal(refusal))?;
+            shared.queue.send(Message::Refusal(entry, room)).ok()
+        });
+        if queued.is_none() {
+            shared.metrics.refusal_dropped();
+        }
+    }
+}
+
+/// Starts the thread; it ends with `stop` or with the last sender.
+fn spawn(writer: Writer) -> io::Result<Sender<Message>> {
+    let (queue, messages) = mpsc::channel();
+    std::thread::Builder::new().name("journal".into()).spawn(move || writer.run(messages))?;
+    Ok(queue)
+}
+
+/// A name that sorts by time and is not met twice.
+fn boot_name(clock: &dyn Clock) -> Option<String> {
+    let mut random = [0; 4];
+    aws_lc_rs::rand::fill(&mut random).ok()?;
+    let time = clock.now().wall.strftime("%Y%m%dT%H%M%S.%6fZ").to_string();
+    Some(format!("{time}-{}", hex(&random)))
+}
+
+fn newest_boot(dir: &Path) -> io::Result<Option<String>> {
+    let mut newest = None;
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            newest = newest.max(entry.file_name().into_string().ok());
+        }
+    }
+    Ok(newest)
+}
+
+fn origin(node: &str, boot: &str) -> Option<Vec<u8>> {
+    let mut origin = b"\"node\":".to_vec();
+    origin.extend(line::members(&node).ok()?);
+    origin.extend_from_slice(b",\"boot\":");
+    origin.extend(line::members(&boot).ok()?);
+    origin.push(b',');
+    Some(origin)
+}

@@ -1,0 +1,308 @@
+//! The fields of each kind of record, and what of a call may stand in them.
+
+use std::{fmt::Write as _, io};
+
+use esbgate_core::{Intent, OutcomeRecord, RefusalRecord};
+use esbgate_model::{Account, Content, FastExecuteScript, Host, Script, Target};
+use serde::Serialize;
+
+use crate::keyed::{HashKey, Keyed, hex, sha256_hex};
+
+/// Longest free text that is written as it is, in characters.
+const LONGEST_TEXT: usize = 256;
+/// Most hosts that are written one by one.
+const MOST_HOSTS: usize = 1000;
+
+/// Free text, or its size and hash when it is long.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Text<'a> {
+    Whole(&'a str),
+    Long { chars: usize, sha256: String },
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        match text.chars().count() {
+            chars if chars > LONGEST_TEXT => {
+                Self::Long { chars, sha256: sha256_hex(text.as_bytes()) }
+            }
+            _ => Self::Whole(text),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct StartLine<'a> {
+    pub(crate) version: &'static str,
+    pub(crate) predecessor: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct StopLine {
+    pub(crate) open_intents: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "source", rename_all = "snake_case")]
+enum ScriptLine<'a> {
+    Version { id: i64 },
+    Id { id: Text<'a> },
+    Content { sha256: String, bytes: usize, language: &'static str },
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum AccountLine<'a> {
+    Id(i64),
+    Alias(Text<'a>),
+}
+
+/// A list, or its hash when it is long.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum List {
+    Whole(Vec<String>),
+    Long { sha256: String },
+}
+
+#[derive(Debug, Serialize)]
+struct TargetLine {
+    host_ids: usize,
+    hosts: usize,
+    groups: usize,
+    nodes: usize,
+    host_id_list: List,
+    ip_list: List,
+}
+
+#[derive(Debug, Serialize)]
+struct CallbackLine<'a> {
+    url: Text<'a>,
+    query: Option<Keyed<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct PasswordsLine<'a> {
+    count: usize,
+    value: Keyed<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct IntentLine<'a> {
+    request_id: Text<'a>,
+    received_at: String,
+    peer: Option<std::net::IpAddr>,
+    app: &'a str,
+    app_proofs: Vec<&'static str>,
+    user: &'a str,
+    user_proof: &'static str,
+    token: Option<Keyed<'a>>,
+    acts_as: &'a str,
+    component: &'static str,
+    scope_type: &'static str,
+    scope_id: i64,
+    account: AccountLine<'a>,
+    script: ScriptLine<'a>,
+    script_param: Option<Keyed<'a>>,
+    sensitive: Option<bool>,
+    timeout: Option<u32>,
+    task_name: Option<Text<'a>>,
+    target: TargetLine,
+    callback: Option<CallbackLine<'a>>,
+    rolling: bool,
+    windows_interpreter: Option<Text<'a>>,
+    start_task: Option<bool>,
+    host_passwords: Option<PasswordsLine<'a>>,
+    losers: &'a [&'static str],
+    dropped: Vec<Text<'a>>,
+    host_runs: u64,
+    generation: u64,
+    grant: Text<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct OutcomeLine<'a> {
+    intent: u64,
+    request_id: Text<'a>,
+    executed: &'static str,
+    outcome: &'static str,
+    code_name: Option<&'static str>,
+    upstream_status: Option<u16>,
+    upstream_code: Option<i64>,
+    upstream_request_id: Option<Text<'a>>,
+    job_request_id: Option<Text<'a>>,
+    job_instance_id: Option<i64>,
+    step_instance_id: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusalLine<'a> {
+    request_id: Text<'a>,
+    received_at: String,
+    peer: Option<std::net::IpAddr>,
+    app: Option<&'a str>,
+    user: Option<&'a str>,
+    component: Option<&'static str>,
+    code_name: &'static str,
+    generation: Option<u64>,
+}
+
+fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> List {
+    if items.len() <= MOST_HOSTS {
+        return List::Whole(items.iter().map(text).collect());
+    }
+    let mut all = String::new();
+    for item in items {
+        all.push_str(&text(item));
+        all.push('\n');
+    }
+    List::Long { sha256: sha256_hex(all.as_bytes()) }
+}
+
+fn target(target: &Target) -> TargetLine {
+    TargetLine {
+        host_ids: target.host_ids.len(),
+        hosts: target.hosts.len(),
+        groups: target.groups.len(),
+        nodes: target.nodes.len(),
+        host_id_list: list(&target.host_ids, i64::to_string),
+        ip_list: list(&target.hosts, |Host { cloud, ip }| format!("{cloud}:{ip}")),
+    }
+}
+
+fn script(script: &Script) -> ScriptLine<'_> {
+    match script {
+        Script::Version(id) => ScriptLine::Version { id: *id },
+        Script::Id(id) => ScriptLine::Id { id: Text::from(&**id) },
+        Script::Content(Content { text, sha256, language, .. }) => ScriptLine::Content {
+            sha256: hex(sha256),
+            bytes: text.len(),
+            language: language.as_str(),
+        },
+    }
+}
+
+fn callback<'a>(call: &'a FastExecuteScript, key: &'a HashKey) -> Option<CallbackLine<'a>> {
+    call.callback.as_ref().map(|url| CallbackLine {
+        url: Text::from(url.without_query()),
+        query: Some(url.query())
+            .filter(|query| !query.is_empty())
+            .map(|query| key.hash("callback_query", [query])),
+    })
+}
+
+fn passwords<'a>(call: &FastExecuteScript, key: &'a HashKey) -> Option<PasswordsLine<'a>> {
+    let list = &call.host_passwords;
+    (!list.is_empty()).then(|| PasswordsLine {
+        count: list.len(),
+        value: key.hash("host_password_list", list.iter().map(|one| one.encrypted.expose())),
+    })
+}
+
+/// The members of an intent.
+pub(crate) fn intent(intent: &Intent<'_>, key: &HashKey) -> serde_json::Result<Vec<u8>> {
+    let call = intent.call;
+    members(&IntentLine {
+        request_id: intent.request_id.into(),
+        received_at: intent.received_at.wall.to_string(),
+        peer: intent.peer,
+        app: intent.app.as_str(),
+        app_proofs: intent.app_proofs.iter().map(|proof| proof.as_str()).collect(),
+        user: intent.user.as_str(),
+        user_proof: intent.user_proof.as_str(),
+        token: intent.token.map(|token| key.hash("token", [token.expose()])),
+        acts_as: intent.acts_as.as_str(),
+        component: intent.component,
+        scope_type: call.scope.kind(),
+        scope_id: call.scope.id(),
+        account: match &call.account {
+            Account::Id(id) => AccountLine::Id(*id),
+            Account::Alias(alias) => AccountLine::Alias(Text::from(&**alias)),
+        },
+        script: script(&call.script),
+        script_param: call.param.as_ref().map(|p| key.hash("script_param", [p.text.as_str()])),
+        sensitive: call.sensitive,
+        timeout: call.timeout,
+        task_name: call.task_name.as_deref().map(Text::from),
+        target: target(&call.target),
+        callback: callback(call, key),
+        rolling: call.rolling.is_some(),
+        windows_interpreter: call.windows_interpreter.as_deref().map(Text::from),
+        start_task: call.start_task,
+        host_passwords: passwords(call, key),
+        losers: &call.losers,
+        dropped: call.dropped.iter().map(|name| Text::from(name.as_str())).collect(),
+        host_runs: intent.host_runs,
+        generation: intent.generation,
+        grant: intent.grant.into(),
+    })
+}
+
+/// The members of an outcome of the intent with this sequence number.
+pub(crate) fn outcome(intent: u64, outcome: &OutcomeRecord<'_>) -> serde_json::Result<Vec<u8>> {
+    members(&OutcomeLine {
+        intent,
+        request_id: outcome.request_id.into(),
+        executed: outcome.executed.as_str(),
+        outcome: outcome.outcome,
+        code_name: outcome.code_name,
+        upstream_status: outcome.upstream_status,
+        upstream_code: outcome.upstream_code,
+        upstream_request_id: outcome.upstream_request_id.map(Text::from),
+        job_request_id: outcome.job_request_id.map(Text::from),
+        job_instance_id: outcome.job_instance_id,
+        step_instance_id: outcome.step_instance_id,
+    })
+}
+
+/// The members of a refusal.
+pub(crate) fn refusal(refusal: &RefusalRecord<'_>) -> serde_json::Result<Vec<u8>> {
+    members(&RefusalLine {
+        request_id: refusal.request_id.into(),
+        received_at: refusal.received_at.wall.to_string(),
+        peer: refusal.peer,
+        app: refusal.app.map(esbgate_model::Name::as_str),
+        user: refusal.user.map(esbgate_model::Name::as_str),
+        component: refusal.component,
+        code_name: refusal.code_name,
+        generation: refusal.generation,
+    })
+}
+
+/// Writes characters that move or hide text on a terminal as escapes.
+struct Visible;
+
+impl serde_json::ser::Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if fragment.is_ascii() && !fragment.contains('\u{7f}') {
+            return writer.write_all(fragment.as_bytes());
+        }
+        let mut text = String::with_capacity(fragment.len());
+        for c in fragment.chars() {
+            match c {
+                '\u{7f}'..='\u{9f}'
+                | '\u{61c}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' => {
+                    write!(text, "\\u{:04x}", u32::from(c)).map_err(io::Error::other)?;
+                }
+                _ => text.push(c),
+            }
+        }
+        writer.write_all(text.as_bytes())
+    }
+}
+
+/// `value` as one line of JSON.
+pub(crate) fn members(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(1024);
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Visible))?;
+    Ok(bytes)
+}

@@ -1,0 +1,238 @@
+//! The journal on real files, and on files that fail.
+
+use std::{
+    fs,
+    os::fd::OwnedFd,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use esbgate_core::{
+    AppProof, Clock, Intent, Journal as _, JournalDown, JournalMetrics, OutcomeRecord, ReceivedAt,
+    RefusalRecord, UserProof,
+};
+use esbgate_model::{Executed, FastExecuteScript, Name, Secret, Switches, json::Document};
+use serde_json::Value;
+
+use crate::{
+    Durability, FileJournal, Options,
+    segment::{OpenFile, Segment, open_file},
+};
+
+const NOW: ReceivedAt =
+    ReceivedAt { wall: jiff::Timestamp::UNIX_EPOCH, monotonic: Duration::from_secs(1) };
+
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> ReceivedAt {
+        NOW
+    }
+}
+
+fn options(dir: &Path, durability: Durability, open_intents: u64) -> Options {
+    let hmac_key = Secret::new("0123456789abcdef0123456789abcdef");
+    let node = "n\u{202e}1".into();
+    Options { dir: dir.into(), durability, hmac_key, node, version: "0", open_intents }
+}
+
+fn open(dir: &Path) -> FileJournal {
+    let options = options(dir, Durability::Synced, 100);
+    FileJournal::open(options, Arc::new(Still), JournalMetrics::default()).unwrap()
+}
+
+fn call() -> FastExecuteScript {
+    let text = r#"{"bk_biz_id":2,"script_content":"ZWNobyAkMQo=","script_language":1,
+        "script_param":"cDRyYW0tc2VjcmV0","account_alias":"root","task_name":"a\u202eb\u2028\n",
+        "callback_url":"https://cb.example.com/x?query-secret=1",
+        "host_password_list":[{"bk_cloud_id":0,"ip":"10.0.0.1","encrypted_password":"pass-secret"}],
+        "target_server":{"ip_list":[{"bk_cloud_id":0,"ip":"10.0.0.1"}]}}"#;
+    let switches = Switches { host_password_list: true, ..Switches::default() };
+    FastExecuteScript::read(&Document::read(text.into()).unwrap(), switches).unwrap()
+}
+
+async fn intend(journal: &FileJournal) -> Result<esbgate_core::Ticket, JournalDown> {
+    let (call, app, token) = (call(), Name::new("app").unwrap(), Secret::new("token-secret"));
+    let intent = Intent {
+        request_id: "r",
+        received_at: NOW,
+        peer: None,
+        app: &app,
+        app_proofs: &[AppProof::Key],
+        user: &app,
+        user_proof: UserProof::Token,
+        token: Some(&token),
+        component: "fast_execute_script",
+        call: &call,
+        host_runs: 1,
+        generation: 3,
+        grant: "g",
+        acts_as: &app,
+    };
+    journal.intend(&intent).await
+}
+
+fn outcome() -> OutcomeRecord<'static> {
+    OutcomeRecord {
+        request_id: "r",
+        executed: Executed::Yes,
+        outcome: "success",
+        code_name: None,
+        upstream_status: Some(200),
+        upstream_code: Some(0),
+        upstream_request_id: None,
+        job_request_id: None,
+        job_instance_id: Some(9),
+        step_instance_id: None,
+    }
+}
+
+fn refuse(journal: &FileJournal) {
+    journal.refuse(&RefusalRecord {
+        request_id: "r",
+        received_at: NOW,
+        peer: None,
+        app: None,
+        user: None,
+        component: None,
+        code_name: "NO",
+        generation: None,
+    });
+}
+
+fn text(boot: &Path, number: u64) -> String {
+    fs::read_to_string(boot.join(format!("{number:08}.jsonl"))).unwrap()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The first segment is a pipe, the next ones are files unless `broken`.
+fn pipe_first(broken: Arc<AtomicBool>) -> (std::io::PipeReader, OpenFile) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut first = Some(fs::File::from(OwnedFd::from(writer)));
+    let open = move |path: &Path| match first.take() {
+        Some(file) => Ok(file),
+        None if broken.load(Ordering::SeqCst) => Err(std::io::Error::other("broken")),
+        None => open_file(path),
+    };
+    (reader, Box::new(open))
+}
+
+#[tokio::test]
+async fn an_intent_is_in_the_file_before_it_is_promised_and_nothing_secret_is_in_clear() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let ticket = intend(&journal).await.unwrap();
+    let text = text(journal.path(), 1);
+    let intent = &lines(&text)[1];
+    assert_eq!((&intent["kind"], &intent["seq"]), (&"intent".into(), &ticket.sequence().into()));
+    for secret in ["secret", "cDRyYW0", "echo", "ZWNobyAkMQ", "0123456789abcdef0"] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    assert_eq!(intent["script_param"]["bytes"], 12);
+    assert_eq!(intent["target"]["ip_list"][0], "0:10.0.0.1");
+    assert_ne!(intent["token"]["hmac"], intent["script_param"]["hmac"]);
+}
+
+#[tokio::test]
+async fn start_and_stop_frame_the_file_and_every_line_is_one_visible_object() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let ticket = intend(&journal).await.unwrap();
+    journal.settle(ticket, &outcome()).await.unwrap();
+    refuse(&journal);
+    journal.close().unwrap();
+    journal.close().unwrap();
+    assert_eq!(intend(&journal).await.unwrap_err(), JournalDown);
+    let text = text(journal.path(), 1);
+    assert!(!text.contains(['\u{202e}', '\u{2028}']));
+    let lines = lines(&text);
+    let kinds: Vec<_> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["start", "intent", "outcome", "refusal", "stop"]);
+    assert_eq!((&lines[2]["intent"], &lines[4]["open_intents"]), (&2.into(), &0.into()));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(journal.path()), 0o700);
+    assert_eq!(mode(&journal.path().join("00000001.jsonl")) & !0o640, 0);
+}
+
+#[tokio::test]
+async fn a_dropped_journal_stops_and_its_successor_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let path = first.path().to_owned();
+    drop(first);
+    assert_eq!(lines(&text(&path, 1))[1]["kind"], "stop");
+    let next = open(dir.path());
+    let name = path.file_name().unwrap().to_str().unwrap();
+    assert_eq!(lines(&text(next.path(), 1))[0]["predecessor"], name);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_intents_get_numbers_in_the_order_of_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let journal = journal.clone();
+        tasks.spawn(async move { intend(&journal).await.unwrap() });
+    }
+    let tickets = tasks.join_all().await;
+    assert_eq!(intend(&journal).await.unwrap_err(), JournalDown, "no room for an outcome");
+    let mut given: Vec<_> = tickets.iter().map(esbgate_core::Ticket::sequence).collect();
+    given.sort_unstable();
+    let lines = lines(&text(journal.path(), 1));
+    let written: Vec<_> = lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+    assert_eq!(given, (2..=101).collect::<Vec<_>>());
+    assert_eq!(written, (1..=101).collect::<Vec<_>>());
+    drop(tickets);
+    assert!(intend(&journal).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_failed_write_refuses_intents_and_outcomes_until_one_succeeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let broken = Arc::new(AtomicBool::new(true));
+    let (reader, open) = pipe_first(Arc::clone(&broken));
+    let options = options(dir.path(), Durability::Written, 100);
+    let metrics = JournalMetrics::default();
+    let journal = FileJournal::open_with(options, Arc::new(Still), metrics, open).unwrap();
+    let ticket = intend(&journal).await.unwrap();
+    drop(reader);
+    assert_eq!(journal.settle(ticket, &outcome()).await, Err(JournalDown));
+    assert_eq!(intend(&journal).await.unwrap_err(), JournalDown);
+    assert!(!journal.writable());
+    broken.store(false, Ordering::SeqCst);
+    assert!(intend(&journal).await.is_ok() && journal.writable());
+    assert_eq!(lines(&text(journal.path(), 2)).len(), 1);
+}
+
+#[test]
+fn refusals_never_wait_and_are_counted_when_the_queue_is_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, open) = pipe_first(Arc::default());
+    let options = options(dir.path(), Durability::Written, 100);
+    let metrics = JournalMetrics::default();
+    let journal = FileJournal::open_with(options, Arc::new(Still), metrics.clone(), open).unwrap();
+    // Nobody reads the pipe, so the writer stands still once 64 KiB are in it.
+    (0..5000).for_each(|_| refuse(&journal));
+    assert!(metrics.refusals_dropped() > 1000);
+    drop(reader);
+}
+
+#[test]
+fn a_probe_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut segment = Segment::create(dir.path(), true, Box::new(open_file)).unwrap();
+    segment.append(b"{}\n").unwrap();
+    segment.probe().unwrap();
+    segment.append(b"[]\n").unwrap();
+    assert_eq!(text(dir.path(), 1), "{}\n[]\n");
+}
