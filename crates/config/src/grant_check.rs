@@ -1,0 +1,175 @@
+//! Checks of one rule: every name is known, and some call could match it.
+
+use esbgate_core::{AccountGrant, Allow, BusinessGrant, Grant, ScriptGrant, TargetGrant};
+use esbgate_model::{CallbackPrefix, Component, ScriptLanguage, TopologyNode};
+use ipnet::Ipv4Net;
+use serde_saphyr::Spanned;
+
+use crate::{
+    document::{Faults, nearest},
+    policy_spec::{GrantSpec, ScriptsSpec, TargetsSpec},
+    units::ListOrAny,
+};
+
+/// Compiles one rule; what is wrong is in `faults`, and its place in the result is empty.
+pub(crate) fn grant(spec: &Spanned<GrantSpec>, path: &str, faults: &mut Faults<'_>) -> Grant {
+    let rule = &spec.value;
+    if rule.name.value.trim().is_empty() {
+        faults.add(&rule.name, path, "a rule needs a name");
+    }
+    can_match(rule, path, faults);
+    let components = each(&rule.components, |name| {
+        let found = Component::named(&name.value);
+        if found.is_none() {
+            let known = Component::all().iter().map(|known| known.name());
+            faults.hinted(name, path, "unknown component", nearest(&name.value, known));
+        }
+        found
+    });
+    let callbacks = rule.callbacks.iter().filter_map(|text| {
+        CallbackPrefix::read(&text.value)
+            .map_err(|fault| faults.add(text, path, format!("bad callback: {}", fault.text().en)))
+            .ok()
+    });
+    let callbacks = callbacks.collect();
+    Grant {
+        name: rule.name.value.as_str().into(),
+        components,
+        business: BusinessGrant {
+            ids: copied(&rule.business.ids),
+            sets: copied(&rule.business.sets),
+            tenant_sets: copied(&rule.business.tenant_sets),
+        },
+        accounts: AccountGrant {
+            aliases: texts(&rule.accounts.aliases),
+            ids: copied(&rule.accounts.ids),
+        },
+        scripts: scripts(&rule.scripts, path, faults),
+        targets: targets(&rule.name, &rule.targets, path, faults),
+        callbacks,
+    }
+}
+
+fn can_match(rule: &GrantSpec, path: &str, faults: &mut Faults<'_>) {
+    let scripts = &rule.scripts;
+    let targets = &rule.targets;
+    let no_ip = targets.ips.is_none() || targets.clouds.is_none();
+    let missing = [
+        ("component", rule.components.is_none()),
+        (
+            "business",
+            rule.business.ids.is_none()
+                && rule.business.sets.is_none()
+                && rule.business.tenant_sets.is_none(),
+        ),
+        ("account", rule.accounts.aliases.is_none() && rule.accounts.ids.is_none()),
+        (
+            "script",
+            scripts.content.is_none()
+                && scripts.ids.is_none()
+                && scripts.versions.is_none()
+                && scripts.sha256.is_empty(),
+        ),
+        (
+            "target (an IP needs ips and clouds)",
+            no_ip
+                && targets.host_ids.is_none()
+                && targets.groups.is_none()
+                && targets.topology.is_none(),
+        ),
+    ];
+    for (what, _) in missing.into_iter().filter(|(_, missing)| *missing) {
+        let hint = Some("name what is meant, or write any".into());
+        let message = format!("this rule can never match: it allows no {what}");
+        faults.hinted(&rule.name, path, message, hint);
+    }
+}
+
+fn scripts(spec: &ScriptsSpec, path: &str, faults: &mut Faults<'_>) -> ScriptGrant {
+    let content = each(&spec.content, |name| {
+        let found = ScriptLanguage::ALL.into_iter().find(|known| known.as_str() == name.value);
+        if found.is_none() {
+            let known = ScriptLanguage::ALL.iter().map(|known| known.as_str());
+            faults.hinted(name, path, "unknown script language", nearest(&name.value, known));
+        }
+        found
+    });
+    ScriptGrant {
+        content,
+        sha256: spec.sha256.iter().filter_map(|text| sha256(text, path, faults)).collect(),
+        ids: texts(&spec.ids),
+        versions: copied(&spec.versions),
+    }
+}
+
+fn targets(
+    name: &Spanned<String>,
+    spec: &TargetsSpec,
+    path: &str,
+    faults: &mut Faults<'_>,
+) -> TargetGrant {
+    let dynamic = !spec.groups.is_none() || !spec.topology.is_none();
+    match &spec.hosts {
+        Some(hosts) if hosts.value == 0 => faults.add(hosts, path, "hosts must be at least 1"),
+        None if dynamic => faults.add(name, path, "groups and topology need targets.hosts"),
+        Some(_) | None => {}
+    }
+    TargetGrant {
+        ips: each(&spec.ips, |text| network(text, path, faults)),
+        except: spec.except.iter().filter_map(|text| network(text, path, faults)).collect(),
+        clouds: copied(&spec.clouds),
+        host_ids: copied(&spec.host_ids),
+        groups: texts(&spec.groups),
+        topology: each(&spec.topology, |node| {
+            Some(TopologyNode { id: node.id, node_type: node.node_type.as_str().into() })
+        }),
+        hosts: spec.hosts.as_ref().map(|hosts| hosts.value),
+    }
+}
+
+fn network(text: &Spanned<String>, path: &str, faults: &mut Faults<'_>) -> Option<Ipv4Net> {
+    let single = || text.value.parse::<std::net::Ipv4Addr>().map(Ipv4Net::from).ok();
+    match text.value.parse::<Ipv4Net>().ok().or_else(single) {
+        Some(net) if net.trunc() == net => Some(net),
+        Some(net) => {
+            let hint = Some(format!("did you mean `{}`?", net.trunc()));
+            faults.hinted(text, path, "the network has bits beyond its mask", hint);
+            None
+        }
+        None => faults.none(text, path, "expected an IPv4 network such as 10.0.0.0/8"),
+    }
+}
+
+/// Reads a SHA-256 in hex. The text itself is never repeated.
+pub(crate) fn sha256(
+    text: &Spanned<String>,
+    path: &str,
+    faults: &mut Faults<'_>,
+) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u8>> = text
+        .value
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
+    let bytes: Option<[u8; 32]> = digits.and_then(|digits| {
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+        bytes.try_into().ok().filter(|_| rest.is_empty())
+    });
+    bytes.or_else(|| faults.none(text, path, "sha256 must be 64 hex digits"))
+}
+
+fn each<S, T>(list: &ListOrAny<S>, read: impl FnMut(&S) -> Option<T>) -> Allow<T> {
+    match list {
+        ListOrAny::Any => Allow::Any,
+        ListOrAny::List(list) => Allow::Only(list.iter().filter_map(read).collect()),
+    }
+}
+
+fn copied(list: &ListOrAny<i64>) -> Allow<i64> {
+    each(list, |id| Some(*id))
+}
+
+fn texts(list: &ListOrAny<String>) -> Allow<Box<str>> {
+    each(list, |text| Some(text.as_str().into()))
+}

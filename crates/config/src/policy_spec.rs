@@ -1,0 +1,347 @@
+//! The shape of `policy.yaml`. Unknown keys are refused; what is absent allows nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::{
+    lookup::{FileSource, Source},
+    units::{ListOrAny, Span},
+};
+
+macro_rules! spec {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $type,)* }
+    };
+}
+pub(crate) use spec;
+
+spec! {
+    /// The whole file.
+    PolicySpec {
+        /// 1.
+        version: Spanned<u32>,
+        /// Numbers of applications that have none of their own.
+        #[serde(default)] defaults: DefaultsSpec,
+        /// Issuers of JWTs by name.
+        #[serde(default)] issuers: BTreeMap<String, Spanned<IssuerSpec>>,
+        /// Applications by code.
+        #[serde(default)] apps: BTreeMap<String, Spanned<AppSpec>>,
+    }
+}
+spec! {
+    /// Numbers for every application.
+    #[derive(Default)]
+    DefaultsSpec {
+        /// Calls.
+        #[serde(default)] calls: CallsSpec,
+        /// Host-runs.
+        #[serde(default)] hosts: HostsSpec,
+    }
+}
+spec! {
+    /// The budget of calls.
+    #[derive(Default, Clone)]
+    CallsSpec {
+        /// Refill.
+        per_second: Option<Spanned<u32>>,
+        /// At once.
+        burst: Option<Spanned<u32>>,
+        /// Calls that are not answered yet.
+        in_flight: Option<Spanned<u32>>,
+    }
+}
+spec! {
+    /// The budget of host-runs.
+    #[derive(Default, Clone)]
+    HostsSpec {
+        /// Most hosts of one call.
+        per_call: Option<Spanned<u32>>,
+        /// Refill.
+        per_minute: Option<Spanned<u32>>,
+        /// At once.
+        burst: Option<Spanned<u32>>,
+    }
+}
+spec! {
+    /// Somebody whose tokens are believed.
+    IssuerSpec {
+        /// Where the token travels.
+        header: CarrierSpec,
+        /// `iss`.
+        issuer: Spanned<String>,
+        /// `aud`.
+        audience: Option<Spanned<String>>,
+        /// The one algorithm.
+        algorithm: AlgorithmSpec,
+        /// The keys.
+        key: IssuerKeySpec,
+        /// The `kid` that a token must show.
+        kid: Option<Spanned<String>>,
+        /// Names of claims.
+        claims: ClaimsSpec,
+        /// Tolerance of times.
+        leeway: Option<Span>,
+    }
+}
+/// Where a token travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CarrierSpec {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `X-Bkapi-JWT`.
+    XBkapiJwt,
+}
+/// Algorithms of signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum AlgorithmSpec {
+    /// RSA PKCS#1 with SHA-256.
+    RS256,
+    /// RSA PKCS#1 with SHA-512.
+    RS512,
+    /// ECDSA on P-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+    /// HMAC with SHA-256.
+    HS256,
+}
+/// The keys of an issuer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IssuerKeySpec {
+    /// A public key.
+    Pem(FileSource),
+    /// A set of public keys.
+    Jwks(FileSource),
+    /// A shared secret.
+    Secret(Source),
+}
+spec! {
+    /// Names of claims; dots lead into objects.
+    ClaimsSpec {
+        /// The application's code.
+        app: Spanned<String>,
+        /// Must be true.
+        app_verified: Option<String>,
+        /// The user's name.
+        user: Option<String>,
+        /// The user counts only where this is true.
+        user_verified: Option<String>,
+    }
+}
+spec! {
+    /// One application.
+    AppSpec {
+        /// Whom to ask.
+        owner: Spanned<String>,
+        /// How it proves itself.
+        #[serde(default)] proofs: Vec<ProofSpec>,
+        /// How it names its user.
+        #[serde(default)] users: UsersSpec,
+        /// The credential the gateway acts as.
+        acts_as: Option<Spanned<String>>,
+        /// Statuses of refusals.
+        #[serde(default)] http_status: HttpStatusSpec,
+        /// What happens to unknown fields of a call.
+        #[serde(default)] unknown_fields: UnknownFieldsSpec,
+        /// Fields that are off unless switched on.
+        #[serde(default)] fields: FieldsSpec,
+        /// Its own budget of calls.
+        #[serde(default)] calls: CallsSpec,
+        /// Its own budget of host-runs.
+        #[serde(default)] hosts: HostsSpec,
+        /// What it may do.
+        #[serde(default)] allow: Vec<Spanned<GrantSpec>>,
+    }
+}
+/// One way to prove an application.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ProofSpec {
+    /// A key, known by its hash.
+    Key(KeySpec),
+    /// A token of an issuer.
+    Jwt(JwtSpec),
+    /// A name in a client certificate.
+    Certificate(CertificateSpec),
+}
+spec! {
+    /// A key, known by its hash.
+    KeySpec {
+        /// SHA-256 of the key's text, in lower or upper hex.
+        sha256: Spanned<String>,
+        /// The first refused instant, with zone.
+        expires: Option<Spanned<String>>,
+    }
+}
+spec! {
+    /// A token of an issuer.
+    JwtSpec {
+        /// The issuer's name in this file.
+        issuer: Spanned<String>,
+    }
+}
+/// A name in a client certificate.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CertificateSpec {
+    /// `uniformResourceIdentifier`.
+    Uri(Spanned<String>),
+    /// `dNSName`.
+    Dns(Spanned<String>),
+}
+spec! {
+    /// How an application names its user.
+    #[derive(Default)]
+    UsersSpec {
+        /// By `bk_token`.
+        #[serde(default)] token: bool,
+        /// By the `bk_token` cookie.
+        #[serde(default)] cookie: bool,
+        /// By `bk_username`.
+        #[serde(default)] exemptions: Vec<Spanned<ExemptionSpec>>,
+    }
+}
+spec! {
+    /// Users that may be named without a token.
+    ExemptionSpec {
+        /// The users.
+        users: Vec<Spanned<String>>,
+        /// Who answers for it.
+        owner: Spanned<String>,
+        /// Why.
+        reason: Spanned<String>,
+        /// Where it was decided.
+        ticket: Spanned<String>,
+        /// The first refused instant, with zone.
+        expires: Option<Spanned<String>>,
+    }
+}
+/// Statuses of refusals.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HttpStatusSpec {
+    /// Real ones.
+    #[default]
+    Real,
+    /// 200.
+    Esb,
+}
+/// What happens to unknown fields.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UnknownFieldsSpec {
+    /// The call is refused.
+    #[default]
+    Refuse,
+    /// They are left out.
+    Drop,
+}
+spec! {
+    /// Fields that are off unless switched on.
+    #[derive(Default)]
+    FieldsSpec {
+        /// The longest `timeout` in seconds.
+        timeout_max: Option<Spanned<u32>>,
+        /// `rolling_config`.
+        #[serde(default)] rolling_config: bool,
+        /// `windows_interpreter`.
+        #[serde(default)] windows_interpreter: bool,
+        /// `host_id_list`.
+        #[serde(default)] host_id_list: bool,
+        /// `start_task`.
+        #[serde(default)] start_task: bool,
+        /// `host_password_list`.
+        #[serde(default)] host_password_list: bool,
+    }
+}
+spec! {
+    /// One rule; it covers a whole call or nothing of it.
+    GrantSpec {
+        /// Its name in records.
+        name: Spanned<String>,
+        /// Components.
+        #[serde(default)] components: ListOrAny<Spanned<String>>,
+        /// Businesses.
+        #[serde(default)] business: BusinessSpec,
+        /// Accounts.
+        #[serde(default)] accounts: AccountsSpec,
+        /// Scripts.
+        #[serde(default)] scripts: ScriptsSpec,
+        /// Targets.
+        #[serde(default)] targets: TargetsSpec,
+        /// Callback prefixes.
+        #[serde(default)] callbacks: Vec<Spanned<String>>,
+    }
+}
+spec! {
+    /// Businesses.
+    #[derive(Default)]
+    BusinessSpec {
+        /// Single ones.
+        #[serde(default)] ids: ListOrAny<i64>,
+        /// Business sets.
+        #[serde(default)] sets: ListOrAny<i64>,
+        /// Tenant sets.
+        #[serde(default)] tenant_sets: ListOrAny<i64>,
+    }
+}
+spec! {
+    /// Accounts.
+    #[derive(Default)]
+    AccountsSpec {
+        /// By alias.
+        #[serde(default)] aliases: ListOrAny<String>,
+        /// By id.
+        #[serde(default)] ids: ListOrAny<i64>,
+    }
+}
+spec! {
+    /// Scripts.
+    #[derive(Default)]
+    ScriptsSpec {
+        /// Content in these languages.
+        #[serde(default)] content: ListOrAny<Spanned<String>>,
+        /// By id, whatever version is online.
+        #[serde(default)] ids: ListOrAny<String>,
+        /// Single versions.
+        #[serde(default)] versions: ListOrAny<i64>,
+        /// Content with these hashes.
+        #[serde(default)] sha256: Vec<Spanned<String>>,
+    }
+}
+spec! {
+    /// Targets.
+    #[derive(Default)]
+    TargetsSpec {
+        /// Networks.
+        #[serde(default)] ips: ListOrAny<Spanned<String>>,
+        /// Networks that are left out again.
+        #[serde(default)] except: Vec<Spanned<String>>,
+        /// Cloud areas.
+        #[serde(default)] clouds: ListOrAny<i64>,
+        /// Most hosts of one call; what a dynamic target counts as.
+        hosts: Option<Spanned<u64>>,
+        /// Dynamic groups.
+        #[serde(default)] groups: ListOrAny<String>,
+        /// Topology nodes.
+        #[serde(default)] topology: ListOrAny<NodeSpec>,
+        /// Hosts by id.
+        #[serde(default)] host_ids: ListOrAny<i64>,
+    }
+}
+spec! {
+    /// A topology node.
+    NodeSpec {
+        /// `id`.
+        id: i64,
+        /// `node_type`.
+        node_type: String,
+    }
+}
