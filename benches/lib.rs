@@ -1,0 +1,1 @@
+//! Benchmarks of esbgate; they live in `benches/`.

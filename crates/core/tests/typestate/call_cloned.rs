@@ -1,0 +1,7 @@
+use esbgate_core::JournaledCall;
+
+fn copy(call: &JournaledCall) -> JournaledCall {
+    Clone::clone(call)
+}
+
+fn main() {}
