@@ -1,0 +1,248 @@
+//! From settings to a running gateway, and from a running one to a clean stop.
+//!
+//! `main`, the demo and the tests start the same thing.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use esbgate_core::{
+    Binding, BodyBudget, Clock, HeadRules, JournalMetrics, Ledger, Metrics, Policy, PolicyHandle,
+    Rooms,
+};
+use esbgate_journal::FileJournal;
+use esbgate_model::dialect::Dialect;
+use esbgate_server::{ReadBody, Server, ServerLimits};
+use esbgate_upstream::{Esb, EsbOptions, LoginOptions, LoginService};
+use prometheus::Registry;
+use tokio::task::JoinSet;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    layers::Telemetry,
+    monitor::Monitor,
+    stack::{Parts, stack},
+};
+
+/// One address to listen on.
+#[derive(Debug)]
+pub struct ListenerSettings {
+    /// `host:port` or `unix:/path`.
+    pub address: String,
+    /// TLS, if the listener speaks it.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// What callers are held to.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLimits {
+    /// Bytes of a body.
+    pub body: u64,
+    /// The time in which a body arrives.
+    pub body_time: Duration,
+    /// Requests inside.
+    pub in_flight: u64,
+    /// Bytes of all bodies.
+    pub body_bytes: u64,
+    /// What the server holds connections to.
+    pub server: ServerLimits,
+}
+
+/// Everything that a start needs.
+pub struct Settings {
+    /// Where callers come in.
+    pub listeners: Vec<ListenerSettings>,
+    /// Where Prometheus and probes come in.
+    pub monitor: String,
+    /// What heads are held to.
+    pub head: HeadRules,
+    /// What callers are held to.
+    pub limits: RequestLimits,
+    /// How the upstream is spoken to.
+    pub dialect: Dialect,
+    /// The ESB.
+    pub esb: EsbOptions,
+    /// The login service.
+    pub login: LoginOptions,
+    /// The journal.
+    pub journal: esbgate_journal::Options,
+    /// Makes the first generation of policy.
+    pub policy: Box<dyn FnOnce(Binding<'_>) -> Policy + Send>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener cannot be opened.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        source: esbgate_server::BindError,
+    },
+    /// The journal cannot be opened.
+    #[error("cannot open the journal: {0}")]
+    Journal(#[from] esbgate_journal::OpenError),
+    /// An endpoint of the ESB or the login service is wrong.
+    #[error("upstream: {0}")]
+    Upstream(#[from] esbgate_upstream::OptionsError),
+    /// The metrics cannot be registered.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A gateway that runs.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    monitor: Option<SocketAddr>,
+    journal: FileJournal,
+    policy: PolicyHandle,
+    metrics: Metrics,
+    drain: CancellationToken,
+    tasks: TaskTracker,
+    servers: JoinSet<()>,
+}
+
+/// Starts a gateway.
+pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
+    let metrics = Metrics::register(&Registry::new(), env!("CARGO_PKG_VERSION"))?;
+    let journal = open_journal(settings.journal, &clock, metrics.journal.clone()).await?;
+    let mut ledger = Ledger::default();
+    let binding = Binding { generation: 1, ledger: &mut ledger, metrics: &metrics };
+    let policy = (settings.policy)(binding);
+    metrics.policy_loaded(policy.generation, policy.apps.len(), clock.now().wall);
+    let policy = PolicyHandle::new(policy);
+    let esb = Esb::new(settings.esb, metrics.upstream.clone())?;
+    let login = LoginService::new(settings.login, metrics.login.clone())?;
+    let (inside, bodies) = (Rooms::default(), BodyBudget::new(settings.limits.body_bytes));
+    let tasks = TaskTracker::new();
+    let drain = CancellationToken::new();
+    let sink = Arc::new(Telemetry {
+        clock: Arc::clone(&clock),
+        metrics: metrics.clone(),
+        journal: journal.clone(),
+    });
+    let limits = settings.limits;
+    let parts = Parts {
+        head: Arc::new(settings.head),
+        read_body: ReadBody::new(limits.body, limits.body_time, Arc::clone(&bodies)),
+        policy: policy.clone(),
+        dialect: settings.dialect,
+        metrics: metrics.clone(),
+        sink,
+        in_flight: limits.in_flight,
+        inside: inside.clone(),
+        tasks: tasks.clone(),
+    };
+    let gateway = stack(parts, login, journal.clone(), esb);
+    let server = Server::new(limits.server, Arc::clone(&clock), drain.clone());
+    let monitor = Monitor {
+        metrics: metrics.clone(),
+        journal: journal.clone(),
+        stopping: drain.clone(),
+        inside,
+        bodies,
+        callers: server.clone(),
+    };
+    let mut servers = JoinSet::new();
+    let mut addresses = Vec::new();
+    for ListenerSettings { address, tls } in settings.listeners {
+        let listener = esbgate_server::bind(&address)
+            .map_err(|source| StartError::Listen { address, source })?;
+        addresses.extend(listener.local_addr());
+        let (server, gateway) = (server.clone(), gateway.clone());
+        servers.spawn(async move { server.serve(listener, tls, gateway).await });
+    }
+    let address = settings.monitor;
+    let listener =
+        esbgate_server::bind(&address).map_err(|source| StartError::Listen { address, source })?;
+    let monitor_address = listener.local_addr();
+    // A server of its own: probes are answered while callers' connections are at their limit.
+    let probes = Server::new(limits.server, clock, drain.clone());
+    servers.spawn(async move { probes.serve(listener, None, monitor).await });
+    Ok(Running {
+        addresses,
+        monitor: monitor_address,
+        journal,
+        policy,
+        metrics,
+        drain,
+        tasks,
+        servers,
+    })
+}
+
+/// Opens the journal off the runtime's threads, because it writes its first record.
+async fn open_journal(
+    options: esbgate_journal::Options,
+    clock: &Arc<dyn Clock>,
+    metrics: JournalMetrics,
+) -> Result<FileJournal, StartError> {
+    let clock = Arc::clone(clock);
+    let opened =
+        tokio::task::spawn_blocking(move || FileJournal::open(options, clock, metrics)).await;
+    match opened {
+        Ok(journal) => Ok(journal?),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+impl Running {
+    /// Addresses of the TCP listeners, in the order of the settings.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The monitor's address.
+    #[must_use]
+    pub fn monitor(&self) -> Option<SocketAddr> {
+        self.monitor
+    }
+
+    /// Where this boot's records are.
+    #[must_use]
+    pub fn journal_path(&self) -> PathBuf {
+        Path::to_path_buf(self.journal.path())
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &PolicyHandle {
+        &self.policy
+    }
+
+    /// The series.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Stops: takes no connection, lets what runs end within `grace`, closes the journal. Says whether
+    /// everything ended in time.
+    pub async fn stop(mut self, grace: Duration) -> bool {
+        self.drain.cancel();
+        self.tasks.close();
+        let ended = tokio::time::timeout(grace, async {
+            while self.servers.join_next().await.is_some() {}
+            self.tasks.wait().await;
+        })
+        .await
+        .is_ok();
+        self.servers.shutdown().await;
+        let journal = self.journal;
+        let closed = tokio::task::spawn_blocking(move || journal.close()).await;
+        ended && matches!(closed, Ok(Ok(())))
+    }
+}

@@ -1,0 +1,26 @@
+//! Tower plumbing: everything between a step and its neighbour. Decides nothing.
+
+mod bracket;
+mod catch_panic;
+mod detach;
+mod gather;
+mod observe;
+mod respond;
+mod shed;
+mod stage;
+
+pub use self::{
+    bracket::{BracketLayer, BracketService, bracket},
+    catch_panic::{CatchPanic, CatchPanicLayer},
+    detach::{Detach, DetachLayer},
+    gather::{GatherLayer, GatherService, gather},
+    observe::{Observe, ObserveLayer, Telemetry},
+    respond::{Respond, RespondLayer},
+    shed::{Shed, ShedLayer},
+    stage::{StageLayer, StageService, stage},
+};
+
+use std::{future::Future, pin::Pin};
+
+/// The one box of a layer that waits.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;

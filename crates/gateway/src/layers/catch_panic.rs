@@ -1,0 +1,68 @@
+//! One panic hurts one request: it becomes a 500 and a count, and the process lives.
+
+use std::{
+    panic::AssertUnwindSafe,
+    task::{Context, Poll},
+};
+
+use esbgate_core::{Metrics, Rejection};
+use futures_util::FutureExt as _;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::BoxFuture;
+
+/// Turns panics of everything further in into [`Rejection::Internal`].
+#[derive(Debug, Clone)]
+pub struct CatchPanicLayer(Metrics);
+
+impl CatchPanicLayer {
+    /// Counts panics in `metrics`.
+    #[must_use]
+    pub fn new(metrics: Metrics) -> Self {
+        Self(metrics)
+    }
+}
+
+/// See [`CatchPanicLayer`].
+#[derive(Debug, Clone)]
+pub struct CatchPanic<S> {
+    metrics: Metrics,
+    inner: S,
+}
+
+impl<S> Layer<S> for CatchPanicLayer {
+    type Service = CatchPanic<S>;
+
+    fn layer(&self, inner: S) -> CatchPanic<S> {
+        CatchPanic { metrics: self.0.clone(), inner }
+    }
+}
+
+impl<R, S> Service<R> for CatchPanic<S>
+where
+    R: Send + 'static,
+    S: Service<R, Error = Rejection, Future: Send> + Clone + Send + 'static,
+{
+    type Response = S::Response;
+    type Error = Rejection;
+    type Future = BoxFuture<Result<S::Response, Rejection>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        let metrics = self.metrics.clone();
+        Box::pin(async move {
+            // A broken half of a request is dropped here and never looked at again.
+            let outcome = AssertUnwindSafe(async move { inner.call(request).await });
+            outcome.catch_unwind().await.unwrap_or_else(|_| {
+                metrics.panicked();
+                Err(Rejection::Internal)
+            })
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! From here on a tracked task owns the call, not the caller's connection: a caller who leaves cancels
+//! nothing and frees nothing, and a stop waits for the task.
+
+use std::task::{Context, Poll};
+
+use esbgate_core::{AuthenticatedCall, Rejection};
+use tokio_util::task::TaskTracker;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::BoxFuture;
+
+/// Hands calls over to tasks of `tasks`.
+#[derive(Debug, Clone)]
+pub struct DetachLayer(TaskTracker);
+
+impl DetachLayer {
+    /// Hands calls over to tasks of `tasks`.
+    #[must_use]
+    pub fn new(tasks: TaskTracker) -> Self {
+        Self(tasks)
+    }
+}
+
+/// See [`DetachLayer`].
+#[derive(Debug, Clone)]
+pub struct Detach<S> {
+    tasks: TaskTracker,
+    inner: S,
+}
+
+impl<S> Layer<S> for DetachLayer {
+    type Service = Detach<S>;
+
+    fn layer(&self, inner: S) -> Detach<S> {
+        Detach { tasks: self.0.clone(), inner }
+    }
+}
+
+impl<S> Service<AuthenticatedCall> for Detach<S>
+where
+    S: Service<AuthenticatedCall, Error = Rejection, Response: Send, Future: Send>,
+    S: Clone + Send + 'static,
+{
+    type Response = S::Response;
+    type Error = Rejection;
+    type Future = BoxFuture<Result<S::Response, Rejection>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: AuthenticatedCall) -> Self::Future {
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        let trace = call.trace().clone();
+        let task = self.tasks.spawn(async move { inner.call(call).await });
+        Box::pin(async move {
+            match task.await {
+                Ok(answer) => answer,
+                // The task panicked; whether a byte had left decides what the caller is told.
+                Err(_) if trace.departed() => Err(Rejection::Aborted),
+                Err(_) => Err(Rejection::Internal),
+            }
+        })
+    }
+}

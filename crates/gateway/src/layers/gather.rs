@@ -1,0 +1,59 @@
+//! Runs a [`Gather`] as a tower layer.
+
+use std::task::{Context, Poll};
+
+use esbgate_core::{Gather, Rejection};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::BoxFuture;
+
+/// Lays `step` over the rest of the stack.
+pub fn gather<K: Gather + Clone>(step: K) -> GatherLayer<K> {
+    GatherLayer(step)
+}
+
+/// See [`gather`].
+#[derive(Debug, Clone, Copy)]
+pub struct GatherLayer<K>(K);
+
+/// See [`gather`].
+#[derive(Debug, Clone)]
+pub struct GatherService<K, S> {
+    step: K,
+    inner: S,
+}
+
+impl<K, S> Layer<S> for GatherLayer<K>
+where
+    K: Gather + Clone,
+    S: Service<K::Out, Error = Rejection>,
+{
+    type Service = GatherService<K, S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        GatherService { step: self.0.clone(), inner }
+    }
+}
+
+impl<K, S> Service<K::In> for GatherService<K, S>
+where
+    K: Gather<In: Send, Out: Send> + Clone + Send + Sync + 'static,
+    S: Service<K::Out, Error = Rejection, Future: Send> + Clone + Send + 'static,
+{
+    type Response = S::Response;
+    type Error = Rejection;
+    type Future = BoxFuture<Result<S::Response, Rejection>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, input: K::In) -> Self::Future {
+        // The service that was polled ready is the one to call; its clone waits its own turn.
+        let next = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, next);
+        let step = self.step.clone();
+        Box::pin(async move { inner.call(step.run(input).await?).await })
+    }
+}

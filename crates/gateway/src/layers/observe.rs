@@ -1,0 +1,155 @@
+//! Records each request once, whatever became of it: the log line, the metrics, the refusal's record.
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use esbgate_core::{Clock, Journal, Metrics, OutcomeClass, RefusalRecord, Trace, TraceSink};
+use esbgate_model::Component;
+use esbgate_server::{Downstream, TracedRequest};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::BoxFuture;
+
+/// Where what is observed goes.
+pub struct Telemetry<J> {
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The series.
+    pub metrics: Metrics,
+    /// Refusals are recorded here.
+    pub journal: J,
+}
+
+impl<J> std::fmt::Debug for Telemetry<J> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Telemetry").finish_non_exhaustive()
+    }
+}
+
+impl<J: Journal> TraceSink for Telemetry<J> {
+    fn ended(&self, trace: &Trace) {
+        let seconds =
+            self.clock.now().monotonic.saturating_sub(trace.received_at().monotonic).as_secs_f64();
+        let component = trace.component.get().copied();
+        let (outcome, executed) = trace
+            .outcome
+            .get()
+            .copied()
+            .unwrap_or((OutcomeClass::Rejected, esbgate_model::Executed::No));
+        self.metrics.finished(component, outcome, seconds);
+        let app = trace.app.get();
+        if let (Some(app), Some(component)) = (app, component) {
+            app.metrics.finished(component, outcome);
+        }
+        let code = trace.rejection.get().map(|(code, _)| *code);
+        if let Some(code) = code {
+            self.metrics.rejected(code);
+            if !trace.departed() {
+                self.journal.refuse(&RefusalRecord {
+                    request_id: trace.request_id(),
+                    received_at: trace.received_at(),
+                    peer: trace.peer().address,
+                    app: app.map(|app| &app.code),
+                    user: trace.user.get(),
+                    component: component.map(Component::name),
+                    code_name: code.name(),
+                    generation: trace.generation.get().copied(),
+                });
+            }
+        }
+        tracing::info!(
+            request_id = trace.request_id(),
+            peer = ?trace.peer().address,
+            component = component.map(Component::name),
+            app = app.map(|app| app.code.as_str()),
+            user = trace.user.get().map(esbgate_model::Name::as_str),
+            outcome = outcome.as_str(),
+            executed = executed.as_str(),
+            code = code.map(esbgate_model::Code::name),
+            reason = trace.rejection.get().map(|(_, reason)| reason.as_str()),
+            upstream_request_id = trace.upstream_request_id.get().map(|id| &**id),
+            upstream_message = trace.upstream_message.get().map(|text| &**text),
+            host_runs = trace.host_runs.get(),
+            caller_left = trace.abandoned(),
+            seconds,
+            "request ended"
+        );
+    }
+}
+
+/// Gives each request its trace.
+#[derive(Debug, Clone)]
+pub struct ObserveLayer(Arc<dyn TraceSink>);
+
+impl ObserveLayer {
+    /// Tells `sink` of every request that is over.
+    #[must_use]
+    pub fn new(sink: Arc<dyn TraceSink>) -> Self {
+        Self(sink)
+    }
+}
+
+/// See [`ObserveLayer`].
+#[derive(Debug, Clone)]
+pub struct Observe<S> {
+    sink: Arc<dyn TraceSink>,
+    inner: S,
+}
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = Observe<S>;
+
+    fn layer(&self, inner: S) -> Observe<S> {
+        Observe { sink: Arc::clone(&self.0), inner }
+    }
+}
+
+/// Notes that the caller left, unless the answer was ready first.
+struct Watch(Option<Arc<Trace>>);
+
+impl Watch {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(trace) = &self.0 {
+            trace.abandon();
+        }
+    }
+}
+
+impl<S> Service<Downstream> for Observe<S>
+where
+    S: Service<TracedRequest, Error = Infallible, Future: Send + 'static>,
+{
+    type Response = S::Response;
+    type Error = Infallible;
+    type Future = BoxFuture<Result<S::Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, downstream: Downstream) -> Self::Future {
+        let trace = Trace::new(
+            uuid::Uuid::now_v7().simple().to_string().into(),
+            downstream.peer.clone(),
+            downstream.received_at,
+            Arc::clone(&self.sink),
+        );
+        let watch = Watch(Some(Arc::clone(&trace)));
+        let answer = self.inner.call(TracedRequest { downstream, trace });
+        Box::pin(async move {
+            let answer = answer.await;
+            watch.answered();
+            answer
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! esbgate, put together: the stack, the boot, the commands and the demo.
+
+mod boot;
+mod clock;
+pub mod command;
+#[cfg(feature = "demo")]
+mod demo;
+pub mod layers;
+mod monitor;
+mod sources;
+pub mod stack;
+
+pub use self::{
+    boot::{Running, StartError, start},
+    clock::SystemClock,
+    sources::Sources,
+};

@@ -1,0 +1,11 @@
+//! The gateway as its callers meet it: real sockets, the stand-ins behind it, the journal on disk.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at its first fault")]
+#![allow(unreachable_pub, reason = "the modules of one test binary")]
+
+mod calls;
+mod faults;
+mod identity;
+mod refusals;
+mod secrets;
+mod support;
+mod vectors;

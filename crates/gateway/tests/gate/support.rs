@@ -1,0 +1,271 @@
+//! One gateway of its own for each test, between stand-ins of its own.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use esbgate_gateway::{Running, SystemClock, command::settings, start};
+use esbgate_standin::{Account, App, Business, Options, Script, Standin, World};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+pub const PATH: &str = "/api/c/compapi/v2/jobv3/fast_execute_script/";
+pub const KEY: &str = "caller-key-canary-1";
+pub const TOKEN: &str = "token-canary-alice";
+pub const ESB_SECRET: &str = "esb-secret-canary-1";
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a test changes of the two files.
+pub struct Files {
+    pub policy: String,
+    pub boot_extra: String,
+    pub upstream_extra: String,
+    pub kind: &'static str,
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            policy: policy("", ALLOW),
+            boot_extra: String::new(),
+            upstream_extra: String::new(),
+            kind: "esb",
+        }
+    }
+}
+
+pub const ALLOW: &str = r#"
+      - name: all that the tests do
+        components: [fast_execute_script]
+        business: {ids: [1, 2], sets: [8000000]}
+        accounts: {aliases: [root, www], ids: [1000]}
+        scripts: {content: [shell, python], ids: any, versions: any}
+        targets: {ips: [10.0.0.0/8], clouds: [0], hosts: 50}
+        callbacks: ["https://ci.example.com/job/"]
+"#;
+
+pub fn sha256(text: &str) -> String {
+    esbgate_model::sha256(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+pub fn policy(app_extra: &str, allow: &str) -> String {
+    format!(
+        r#"version: 1
+defaults:
+  calls: {{per_second: 1000, burst: 1000, in_flight: 100}}
+  hosts: {{per_call: 40, per_minute: 6000, burst: 6000}}
+apps:
+  team_app:
+    owner: team@example.com
+    proofs: [{{key: {{sha256: "{}"}}}}, {{key: {{sha256: "{}", expires: "2020-01-01T00:00Z"}}}}]
+    users:
+      token: true
+      exemptions:
+        - {{users: [svc_deploy], owner: ops, reason: nightly, ticket: OPS-1, expires: "{}"}}
+        - {{users: [svc_old], owner: ops, reason: nightly, ticket: OPS-2, expires: "2020-01-01T00:00Z"}}
+    acts_as: ops_gateway
+{app_extra}    allow:{allow}"#,
+        sha256(KEY),
+        sha256("an-expired-key-canary"),
+        in_thirty_days(),
+    )
+}
+
+fn in_thirty_days() -> String {
+    use esbgate_core::Clock as _;
+    let now = SystemClock::start().now().wall;
+    (now + jiff::SignedDuration::from_hours(30 * 24)).to_string()
+}
+
+/// A gateway that runs.
+pub struct Gate {
+    pub running: Running,
+    pub standin: Standin,
+    pub folder: TempDir,
+}
+
+pub fn world() -> World {
+    World::empty()
+        .app(App::new("ops_gateway", ESB_SECRET).skipping_user_auth())
+        .token(TOKEN, "alice")
+        .business(Business::new(1).account(1000, "root"))
+        .business(Business::new(2).account(1000, "root").account(1001, "www"))
+        .script(Script::new("script-1", 2).version(7, "echo reviewed"))
+}
+
+impl Gate {
+    pub async fn start() -> Self {
+        Self::with(Files::default()).await
+    }
+
+    pub async fn with(files: Files) -> Self {
+        Self::in_world(files, world()).await
+    }
+
+    pub async fn in_world(files: Files, world: World) -> Self {
+        let standin = Standin::start(Options::from(world)).await.unwrap();
+        let folder = TempDir::new().unwrap();
+        let boot = format!(
+            r#"version: 1
+listen: [{{address: "127.0.0.1:0"}}]
+hosts: [127.0.0.1, localhost]
+monitor: {{address: "127.0.0.1:0"}}
+upstream: {{kind: {}, endpoints: ["{}"]{}}}
+login: {{url: "{}"}}
+credentials:
+  ops_gateway: {{bk_app_code: ops_gateway, bk_app_secret: {{current: {{file: esb.secret}}}}}}
+journal: {{dir: {}, durability: written, hmac_key: {{file: hmac.key}}}}
+policy: policy.yaml
+{}"#,
+            files.kind,
+            standin.esb_url(),
+            files.upstream_extra,
+            standin.login_url(),
+            folder.path().join("journal").display(),
+            files.boot_extra,
+        );
+        for (name, text) in [
+            ("esb.secret", ESB_SECRET),
+            ("hmac.key", "hmac-key-canary-1-0123456789abcdef"),
+            ("policy.yaml", &files.policy),
+            ("esbgate.yaml", &boot),
+        ] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let settings = settings(&folder.path().join("esbgate.yaml"));
+        let settings = settings.unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
+        let running = start(settings, Arc::new(SystemClock::start())).await.unwrap();
+        Self { running, standin, folder }
+    }
+
+    /// Sends bytes and reads until the peer closes.
+    pub async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.running.addresses()[0]).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
+        String::from_utf8(answer).unwrap()
+    }
+
+    pub async fn send(&self, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut head = format!(
+            "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        let text = self.raw(format!("{head}\r\n{body}").as_bytes()).await;
+        Answer::read(&text)
+    }
+
+    /// Sends a call as the exempted user.
+    pub async fn call(&self, call: &Value) -> Answer {
+        self.send(
+            &[("X-Bkapi-Authorization", &authorization("bk_username", "svc_deploy"))],
+            &call.to_string(),
+        )
+        .await
+    }
+
+    pub async fn metrics(&self) -> String {
+        let address = self.running.monitor().unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    pub fn journal_files(&self) -> Vec<PathBuf> {
+        let dir = std::fs::read_dir(self.running.journal_path()).unwrap();
+        dir.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    pub fn journal(&self) -> Vec<Value> {
+        let texts =
+            self.journal_files().into_iter().map(|path| std::fs::read_to_string(path).unwrap());
+        texts
+            .flat_map(|text| {
+                text.lines().map(|l| serde_json::from_str(l).unwrap()).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    pub fn records(&self, kind: &str) -> Vec<Value> {
+        self.journal().into_iter().filter(|record| record["kind"] == kind).collect()
+    }
+
+    /// What the stand-in ran and how many intents and outcomes are on record.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (
+            self.standin.history().run_count(),
+            self.records("intent").len(),
+            self.records("outcome").len(),
+        )
+    }
+
+    /// Stops and gives the journal that is left.
+    pub async fn stop(self) -> (bool, Standin, TempDir) {
+        (self.running.stop(PATIENCE).await, self.standin, self.folder)
+    }
+}
+
+pub fn authorization(user_key: &str, user: &str) -> String {
+    json!({"bk_app_code": "team_app", "bk_app_secret": KEY, user_key: user}).to_string()
+}
+
+pub fn call() -> Value {
+    json!({
+        "bk_biz_id": 2, "script_content": "ZWNobyAkMQo=", "script_language": 1, "account_alias": "root",
+        "script_param": "cGFyYW0tY2FuYXJ5LTE=",
+        "target_server": {"ip_list": [{"bk_cloud_id": 0, "ip": "10.0.0.1"}]}
+    })
+}
+
+/// A call in which some members differ; `null` takes one out.
+pub fn call_with(change: Value) -> Value {
+    let mut call = call();
+    for (name, value) in change.as_object().unwrap() {
+        if value.is_null() {
+            call.as_object_mut().unwrap().remove(name);
+        } else {
+            call[name] = value.clone();
+        }
+    }
+    call
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn read(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
+        let status = head.get(9..12).unwrap().parse().unwrap();
+        let body = serde_json::from_str(body).unwrap_or_else(|_| panic!("{text:?}"));
+        Self { status, head: head.to_ascii_lowercase(), body }
+    }
+
+    pub fn code(&self) -> &str {
+        self.body["code_name"].as_str().unwrap_or_default()
+    }
+
+    pub fn is(&self, status: u16, code: &str, executed: &str) {
+        let seen = (self.status, self.code(), self.body["executed"].as_str().unwrap_or_default());
+        assert_eq!(seen, (status, code, executed), "{}", self.body);
+    }
+}
+
+/// For worlds that need an account by hand.
+pub fn account(id: i64, alias: &str) -> Account {
+    Account { id, alias: alias.into(), users: None }
+}
