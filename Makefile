@@ -35,7 +35,7 @@ bench: ## the steps alone, and loopback against a bare hyper relay
 lint: fmt-check clippy doc ## format, clippy and documentation, warnings are errors
 
 .PHONY: deny
-deny: ## licences, banned crates and sources of everything that is linked
+deny: ## licences, banned crates and sources of all that is linked (needs cargo-deny)
 	cargo deny --locked check bans licenses sources
 
 .PHONY: clean

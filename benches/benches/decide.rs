@@ -1,5 +1,4 @@
 //! Reading a call and writing it anew: the document's sample call, and scripts of 64 KiB and 512 KiB.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use esbgate_model::{FastExecuteScript, Switches, json::Document};

@@ -1,5 +1,4 @@
 //! The arrows between the crates are those of the table in the house style, and no others.
-#![expect(clippy::unwrap_used, reason = "a test stops at its first fault")]
 
 use std::collections::BTreeMap;
 

@@ -72,7 +72,7 @@ async fn a_name_needs_an_exemption_that_has_not_ended() {
     let nobody = json!({"bk_app_code": "team_app", "bk_app_secret": KEY});
     as_caller(&gate, &nobody).await.is(401, "USER_MISSING", "no");
     assert_eq!(gate.counts(), (0, 0, 0));
-    assert_eq!(gate.records("refusal").len(), 4);
+    assert_eq!(gate.refusals_after_stop().await, 4);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use esbgate_gateway::{Running, SystemClock, command::settings, start};
-use esbgate_standin::{Account, App, Business, Options, Script, Standin, World};
+use esbgate_standin::{App, Business, Options, Script, Standin, World};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -209,6 +209,14 @@ policy: policy.yaml
         )
     }
 
+    /// Stops, so that everything that was queued is on disk, and counts the refusals on record.
+    pub async fn refusals_after_stop(self) -> usize {
+        let path = self.running.journal_path().join("00000001.jsonl");
+        let (ended, _standin, _folder) = self.stop().await;
+        assert!(ended);
+        std::fs::read_to_string(path).unwrap().matches("\"kind\":\"refusal\"").count()
+    }
+
     /// Stops and gives the journal that is left.
     pub async fn stop(self) -> (bool, Standin, TempDir) {
         (self.running.stop(PATIENCE).await, self.standin, self.folder)
@@ -263,9 +271,4 @@ impl Answer {
         let seen = (self.status, self.code(), self.body["executed"].as_str().unwrap_or_default());
         assert_eq!(seen, (status, code, executed), "{}", self.body);
     }
-}
-
-/// For worlds that need an account by hand.
-pub fn account(id: i64, alias: &str) -> Account {
-    Account { id, alias: alias.into(), users: None }
 }
