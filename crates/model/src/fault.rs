@@ -252,7 +252,7 @@ impl Faults {
         Self { list: vec![Fault { path: path.into(), rule }], more: 0 }
     }
 
-    /// Adds a fault, or counts it once [`MOST`] are written out.
+    /// Adds a fault, or counts it once as many as fit are written out.
     pub fn push(&mut self, path: impl Into<String>, rule: Rule) {
         if self.list.len() < MOST {
             self.list.push(Fault { path: path.into(), rule });

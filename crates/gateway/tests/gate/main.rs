@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
 mod calls;
+mod clients;
 mod faults;
 mod identity;
 mod refusals;

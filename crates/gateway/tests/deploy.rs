@@ -1,0 +1,56 @@
+//! What `deploy/` names exists: every metric of the alerts, the scrape configuration and the dashboard.
+
+use std::{collections::BTreeSet, path::Path};
+
+use esbgate_core::Metrics;
+use prometheus::Registry;
+
+/// Names of metrics in a text: `esbgate_` and what may follow it.
+fn names(text: &str) -> BTreeSet<String> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.split(|c: char| !word(c))
+        .filter(|name| name.starts_with("esbgate_") && name.len() > "esbgate_".len())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_metric_that_alerts_and_dashboard_name_exists() {
+    let metrics = Metrics::register(&Registry::new(), "test").unwrap();
+    let app = metrics.app("an_app", "a_credential");
+    drop(app);
+    let exposed = String::from_utf8(metrics.encode().unwrap()).unwrap();
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    let mut seen = 0;
+    for file in ["prometheus/esbgate.rules.yml", "grafana/esbgate.json"] {
+        let text = std::fs::read_to_string(deploy.join(file)).unwrap();
+        for name in names(&text) {
+            seen += 1;
+            // A histogram is named by its family in places, so its family line counts.
+            let series = [format!("\n{name}{{"), format!("\n{name} "), format!("# TYPE {name} ")];
+            let exists = series.iter().any(|series| exposed.contains(series.as_str()));
+            assert!(exists, "{file} names {name}, which nobody exposes");
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn what_is_exposed_passes_promtool() {
+    use std::{
+        io::Write as _,
+        process::{Command, Stdio},
+    };
+    let metrics = Metrics::register(&Registry::new(), "test").unwrap();
+    drop(metrics.app("an_app", "a_credential"));
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is missing: `make test` installs it");
+    promtool.stdin.take().unwrap().write_all(&metrics.encode().unwrap()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
