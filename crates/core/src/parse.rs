@@ -98,6 +98,10 @@ impl Stage for Parse {
         let headers = &received.headers;
         let language = headers.get(&LANGUAGE).and_then(|value| value.to_str().ok());
         note(&received.trace.language, Language::from_header(language));
+        // Its target is no path, so it would be answered 404 although no path is ever right.
+        if received.method == Method::CONNECT {
+            return Err(method_not_allowed());
+        }
         if let Some(component) = Component::at_path(received.uri.path()) {
             note(&received.trace.component, component);
         } else {
@@ -139,6 +143,11 @@ fn malformed(code: Code, faults: Faults) -> Rejection {
     Rejection::Malformed { code, faults: Box::new(faults) }
 }
 
+fn method_not_allowed() -> Rejection {
+    let rule = Rule::Header { expected: "POST" };
+    malformed(Code::MethodNotAllowed, Faults::one("method", rule))
+}
+
 fn bad_header(name: &HeaderName, expected: &'static str) -> Rejection {
     malformed(Code::BadHeader, Faults::one(name.as_str(), Rule::Header { expected }))
 }
@@ -173,8 +182,11 @@ impl Parse {
             return Err(malformed(Code::BadHeader, Faults::one("version", rule)));
         }
         if received.method != Method::POST {
-            let rule = Rule::Header { expected: "POST" };
-            return Err(malformed(Code::MethodNotAllowed, Faults::one("method", rule)));
+            return Err(method_not_allowed());
+        }
+        if received.uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
+            let rule = Rule::Header { expected: "http or https" };
+            return Err(malformed(Code::BadHeader, Faults::one("scheme", rule)));
         }
         if received.uri.query().is_some() {
             let rule = Rule::Header { expected: "no query string" };

@@ -58,7 +58,8 @@ pub(crate) fn http(limits: &ServerLimits) -> Builder<TokioExecutor> {
         .header_read_timeout(None)
         .max_buf_size(limits.headers.max(LEAST_BUFFER))
         .max_headers(FIELDS)
-        .half_close(false)
+        // A client may close its sending side after a whole request and still wait for the answer.
+        .half_close(true)
         .keep_alive(true);
     builder
         .http2()

@@ -129,7 +129,8 @@ fn refused(rejection: &Rejection, trace: &Trace, version: Version) -> Response<B
     if code == Code::MethodNotAllowed {
         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
     }
-    if rejection.closes() && version == Version::HTTP_11 {
+    // HTTP/2 has no such option; HTTP/1.0, which is refused, may ask to be kept alive.
+    if rejection.closes() && version != Version::HTTP_2 {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -6,6 +6,7 @@ mod calls;
 mod clients;
 mod faults;
 mod identity;
+mod jwt;
 mod refusals;
 mod secrets;
 mod support;
