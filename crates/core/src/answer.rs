@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use esbgate_model::{Component, dialect::Answer};
 
-use crate::{Ticket, Trace, bucket::Charge as Paid, policy::App, room::Room};
+use crate::{BodyPermit, Ticket, Trace, bucket::Charge as Paid, policy::App, room::Room};
 
 /// Why no byte of a call left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,8 @@ pub(crate) struct Obligations {
     pub(crate) ticket: Option<Ticket>,
     pub(crate) paid: Option<Paid>,
     pub(crate) slot: Option<Room>,
+    /// Held until the call ends, because the message that is sent is about as large as the body.
+    pub(crate) _permit: BodyPermit,
 }
 
 /// A call that is about to be sent.

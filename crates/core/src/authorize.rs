@@ -142,6 +142,12 @@ fn covers_script(grant: &Grant, script: &Script) -> Result<(), &'static str> {
 fn covers_target(grant: &TargetGrant, target: &Target) -> Result<u64, Faults> {
     const SERVER: &str = "target_server";
     let mut faults = Faults::default();
+    let named = u64::try_from(target.named_hosts()).unwrap_or(u64::MAX);
+    // First, because it bounds what follows.
+    if let Some(ceiling) = grant.hosts.filter(|ceiling| named > *ceiling) {
+        let max = i64::try_from(ceiling).unwrap_or(i64::MAX);
+        return Err(Faults::one(SERVER, Rule::Range { min: 1, max }));
+    }
     for (index, host) in target.hosts.iter().enumerate() {
         let listed = grant.ips.covers(|net| net.contains(&host.ip));
         if !listed || grant.except.iter().any(|net| net.contains(&host.ip)) {
@@ -166,7 +172,6 @@ fn covers_target(grant: &TargetGrant, target: &Target) -> Result<u64, Faults> {
             faults.push(format!("{SERVER}.topo_node_list[{index}]"), Rule::NotGranted);
         }
     }
-    let named = u64::try_from(target.named_hosts()).unwrap_or(u64::MAX);
     // What CMDB resolves later cannot be counted here, so it counts as all that the rule allows.
     let count = match grant.hosts {
         Some(ceiling) if target.is_dynamic() => ceiling.max(named),
@@ -176,9 +181,5 @@ fn covers_target(grant: &TargetGrant, target: &Target) -> Result<u64, Faults> {
         }
         Some(_) | None => named,
     };
-    if let Some(ceiling) = grant.hosts.filter(|ceiling| named > *ceiling) {
-        let max = i64::try_from(ceiling).unwrap_or(i64::MAX);
-        faults.push(SERVER, Rule::Range { min: 1, max });
-    }
     if faults.is_empty() { Ok(count) } else { Err(faults) }
 }

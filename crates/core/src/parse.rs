@@ -31,7 +31,7 @@ pub struct ParsedCall {
     idempotency_key: bool,
     peer: Peer,
     received_at: ReceivedAt,
-    _permit: BodyPermit,
+    permit: BodyPermit,
     trace: Arc<Trace>,
 }
 
@@ -66,6 +66,10 @@ impl ParsedCall {
     #[must_use]
     pub fn trace(&self) -> &Arc<Trace> {
         &self.trace
+    }
+
+    pub(crate) fn into_permit(self) -> BodyPermit {
+        self.permit
     }
 
     pub(crate) fn forwarded(&self) -> &[(HeaderName, http::HeaderValue)] {
@@ -133,7 +137,7 @@ impl Stage for Parse {
             idempotency_key: headers.contains_key(&IDEMPOTENCY_KEY),
             peer,
             received_at,
-            _permit: permit,
+            permit,
             trace,
         })
     }
@@ -233,12 +237,9 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Rejection> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => {
-            if headers.contains_key(header::CONTENT_LENGTH) {
-                return Err(refuse("one framing"));
-            }
-            Ok(())
-        }
+        // The HTTP library takes a Content-Length beside it away before it is seen here, and closes the
+        // connection after the request, so what follows is never read as a second one.
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         (Some(_), _) => Err(refuse("`chunked` alone")),
     }
 }

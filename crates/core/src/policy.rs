@@ -218,9 +218,15 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The application that a certificate name speaks for.
-    pub(crate) fn app_of_certificate(&self, names: &[CertificateName]) -> Option<&Arc<App>> {
-        self.apps.values().find(|app| app.certificates.iter().any(|name| names.contains(name)))
+    /// The applications that the names of a certificate speak for; more than one is a disagreement.
+    pub(crate) fn apps_of_certificate(
+        &self,
+        names: &[CertificateName],
+    ) -> impl Iterator<Item = &Arc<App>> {
+        let all = if names.is_empty() { None } else { Some(self.apps.values()) };
+        all.into_iter()
+            .flatten()
+            .filter(|app| app.certificates.iter().any(|name| names.contains(name)))
     }
 }
 

@@ -68,12 +68,13 @@ impl Stage for Prepare {
         let call = authenticated.call().script();
         let written = self.0.write(&app.acts_as, user, call).map_err(|_| Rejection::Internal)?;
         let shown = parsed.credentials();
-        let secrets = [&shown.app_secret, &shown.bk_token, &shown.cookie_token];
+        let secrets = [shown.app_secret.as_ref(), authenticated.verified_token()];
         let secrets = secrets.into_iter().flatten().map(Secret::expose);
         let echoes = Needles::new(secrets.chain([app.acts_as.app_secret.expose()]));
         let (call, _principal) = authenticated.into_parts();
         let (admitted, _script) = call.into_parts();
-        let (_app_call, slot) = admitted.into_parts();
+        let (app_call, slot) = admitted.into_parts();
+        let permit = app_call.into_routed().into_parsed().into_permit();
         let obligations = Obligations {
             trace,
             app,
@@ -82,6 +83,7 @@ impl Stage for Prepare {
             ticket: Some(ticket),
             paid: Some(paid),
             slot: Some(slot),
+            _permit: permit,
         };
         let message = OutgoingMessage {
             path: component.path(),

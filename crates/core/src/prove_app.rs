@@ -68,6 +68,10 @@ impl AppCall {
         &self.proofs
     }
 
+    pub(crate) fn into_routed(self) -> RoutedCall {
+        self.routed
+    }
+
     pub(crate) fn jwt_user(&self) -> Option<&Name> {
         self.jwt_user.as_ref()
     }
@@ -168,7 +172,7 @@ fn prove(routed: &RoutedCall) -> Result<Proved, AppFault> {
             add(app.ok_or(AppFault::Wrong)?, AppProof::Jwt, spoken.user)?;
         }
     }
-    if let Some(app) = policy.app_of_certificate(&parsed.peer().certificate) {
+    for app in policy.apps_of_certificate(&parsed.peer().certificate) {
         add(app, AppProof::Certificate, None)?;
     }
     match (proved, &shown.app_code) {

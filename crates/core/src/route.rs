@@ -27,6 +27,10 @@ impl RoutedCall {
         self.component
     }
 
+    pub(crate) fn into_parsed(self) -> ParsedCall {
+        self.parsed
+    }
+
     pub(crate) fn policy(&self) -> &Policy {
         &self.policy
     }

@@ -8,7 +8,7 @@ use std::sync::{
 
 use esbgate_model::{Code, Component, Executed, Language, Name};
 
-use crate::{Peer, ReceivedAt, metrics::OutcomeClass, policy::App};
+use crate::{Peer, ReceivedAt, Rejection, metrics::OutcomeClass, policy::App};
 
 /// Who is told when a request is over.
 pub trait TraceSink: Send + Sync + std::fmt::Debug {
@@ -122,6 +122,13 @@ impl Trace {
 
     pub(crate) fn depart(&self) {
         self.departed.store(true, Ordering::Release);
+    }
+
+    /// Notes a refusal, where it happened: the caller may be gone by the time it would be answered. What
+    /// is known already holds.
+    pub fn refuse(&self, rejection: &Rejection) {
+        note(&self.rejection, (rejection.code(), rejection.to_string()));
+        note(&self.outcome, (rejection.outcome(), rejection.code().executed()));
     }
 
     /// Notes that the caller left before its answer.

@@ -1,5 +1,7 @@
 //! The commands as a shell sees them: what they print, and how they exit.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at its first fault")]
+
 use std::process::{Command, Output};
 
 use serde_json::Value;

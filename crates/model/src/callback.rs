@@ -107,7 +107,11 @@ impl CallbackUrl {
             return Err(CallbackFault::Syntax);
         }
         let lower = path.to_ascii_lowercase();
-        if ["%2e", "%2f", "%5c"].iter().any(|hidden| lower.contains(hidden)) {
+        // A server that knows path parameters reads `..;x` as `..`; one that decodes twice reads `%252e`.
+        let parameter = lower
+            .split('/')
+            .any(|segment| matches!(segment.split_once(';'), Some(("." | "..", _))));
+        if parameter || ["%2e", "%2f", "%5c", "%25"].iter().any(|hidden| lower.contains(hidden)) {
             return Err(CallbackFault::HiddenPath);
         }
         let default = if https { 443 } else { 80 };
@@ -368,6 +372,9 @@ mod tests {
             ("https://cb.example.com:+1/", CallbackFault::Port),
             ("https://cb.example.com/a/%2e%2E/b", CallbackFault::HiddenPath),
             ("https://cb.example.com/a%5cb", CallbackFault::HiddenPath),
+            ("https://cb.example.com/job/..;/admin", CallbackFault::HiddenPath),
+            ("https://cb.example.com/job/.;x/..;y/admin", CallbackFault::HiddenPath),
+            ("https://cb.example.com/job/%252e%252e/admin", CallbackFault::HiddenPath),
         ] {
             assert_eq!(fault(text), expected, "{text}");
         }

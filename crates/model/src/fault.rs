@@ -50,7 +50,7 @@ pub enum Rule {
     Length {
         /// Most.
         max: usize,
-        /// `characters` or `bytes`.
+        /// `characters`, `bytes` or `elements`.
         unit: &'static str,
     },
     /// Not one of a few values.
@@ -205,6 +205,7 @@ impl Rule {
             Self::Integer => "请写 64 位整数，不带小数、指数或空白".into(),
             Self::Range { min, max } => format!("取值范围为 {min} 到 {max}"),
             Self::Length { max, unit: "bytes" } => format!("最多 {max} 字节"),
+            Self::Length { max, unit: "elements" } => format!("最多 {max} 个元素"),
             Self::Length { max, .. } => format!("最多 {max} 个字符"),
             Self::OneOf { values } => format!("可选值为 {values}"),
             Self::Base64(fault) => format!("不是合法的 Base64：{}", fault.text().zh),

@@ -54,7 +54,14 @@ where
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         let trace = call.trace().clone();
-        let task = self.tasks.spawn(async move { inner.call(call).await });
+        let noted = trace.clone();
+        let task = self.tasks.spawn(async move {
+            let answer = inner.call(call).await;
+            if let Err(rejection) = &answer {
+                noted.refuse(rejection);
+            }
+            answer
+        });
         Box::pin(async move {
             match task.await {
                 Ok(answer) => answer,

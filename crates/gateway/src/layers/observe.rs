@@ -7,7 +7,7 @@ use std::{
 };
 
 use esbgate_core::{Clock, Journal, Metrics, OutcomeClass, RefusalRecord, Trace, TraceSink};
-use esbgate_model::Component;
+use esbgate_model::{Component, Executed};
 use esbgate_server::{Downstream, TracedRequest};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -39,7 +39,12 @@ impl<J: Journal> TraceSink for Telemetry<J> {
             .outcome
             .get()
             .copied()
-            .unwrap_or((OutcomeClass::Rejected, esbgate_model::Executed::No));
+            // A task that was ended before its call was settled leaves no outcome.
+            .unwrap_or(if trace.departed() {
+                (OutcomeClass::Unknown, Executed::Unknown)
+            } else {
+                (OutcomeClass::Rejected, Executed::No)
+            });
         self.metrics.finished(component, outcome, seconds);
         let app = trace.app.get();
         if let (Some(app), Some(component)) = (app, component) {

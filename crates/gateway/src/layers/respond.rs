@@ -118,9 +118,7 @@ fn note(trace: &Trace, code: Code, reason: String) {
 
 fn refused(rejection: &Rejection, trace: &Trace, version: Version) -> Response<Bytes> {
     let code = rejection.code();
-    note(trace, code, rejection.to_string());
-    // A call that departed already has its outcome; the first fact holds.
-    trace.outcome.set((rejection.outcome(), code.executed())).unwrap_or_default();
+    trace.refuse(rejection);
     let mut response = own(code, rejection.faults(), None, trace);
     let headers = response.headers_mut();
     if let Some(seconds) = rejection.retry_after() {

@@ -154,14 +154,18 @@ pub(super) fn read(status: StatusCode, body: &[u8], echoes: &Needles) -> Answer 
         executed,
         code,
         credential_refused: !result && code == Some(1_306_000) && message == WRONG_SECRET,
-        message: echoes.blank(&message).into(),
+        message: echoes.blank(&message).chars().take(LONGEST_MESSAGE).collect::<String>().into(),
         job_instance_id: data.as_ref().and_then(|data| data.job_instance_id),
         step_instance_id: data.as_ref().and_then(|data| data.step_instance_id),
-        request_id: envelope.request_id.map(|id| echoes.blank(&id).into()),
-        job_request_id: envelope.job_request_id.map(|id| echoes.blank(&id).into()),
+        request_id: envelope.request_id.map(|id| short(&id, echoes)),
+        job_request_id: envelope.job_request_id.map(|id| short(&id, echoes)),
     };
     let body = for_caller(&members, executed, internal, echoes);
     Answer { meaning, status, body }
+}
+
+fn short(id: &str, echoes: &Needles) -> Box<str> {
+    echoes.blank(id).chars().take(LONGEST_ID).collect::<String>().into()
 }
 
 fn judge(result: bool, code: Option<i64>, message: &str) -> (Outcome, Executed) {
@@ -221,6 +225,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 /// An envelope has about eight members; more than this is no answer of an ESB.
 const MOST_MEMBERS: usize = 64;
 
+/// What of a message goes to the log.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// What of a request id goes to the log.
+const LONGEST_ID: usize = 128;
+
 const WITHHELD: &str = "\"the ESB reports a fault behind it; its text is in the gateway's log\"";
 
 fn for_caller(
@@ -241,27 +251,29 @@ fn for_caller(
         text.push_str(if internal && name == "message" { WITHHELD } else { value.get() });
         text.push(',');
     }
-    text.push_str("\"executed\":\"");
-    text.push_str(executed.as_str());
-    text.push_str("\"}");
-    match echoes.blank(&text) {
-        std::borrow::Cow::Borrowed(_) => Bytes::from(unescape_echo(text, echoes)),
-        std::borrow::Cow::Owned(clean) => Bytes::from(unescape_echo(clean, echoes)),
-    }
+    // Ours comes after the blanking, so that no echo can touch it.
+    let mut clean = without_echoes(text, echoes);
+    clean.push_str("\"executed\":\"");
+    clean.push_str(executed.as_str());
+    clean.push_str("\"}");
+    Bytes::from(clean)
 }
 
-/// An echo behind `\u` escapes is only seen once they are gone; such an answer is written anew.
-fn unescape_echo(text: String, echoes: &Needles) -> String {
-    if !text.contains("\\u") {
-        return text;
+/// Blanks echoes in an object that still lacks its last member. An echo behind `\u` escapes is only seen
+/// once they are gone; such an object is written anew.
+fn without_echoes(text: String, echoes: &Needles) -> String {
+    let clean = echoes.blank(&text).into_owned();
+    if !clean.contains("\\u") {
+        return clean;
     }
-    match serde_json::from_str::<serde_json::Value>(&text) {
-        Ok(value) => {
-            let plain = value.to_string();
-            if echoes.found_in(&plain) { echoes.blank(&plain).into_owned() } else { text }
-        }
-        Err(_) => text,
+    let whole = format!("{}}}", clean.trim_end_matches(','));
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(&whole) else { return clean };
+    let plain = value.to_string();
+    if !echoes.found_in(&plain) {
+        return clean;
     }
+    let blanked = echoes.blank(&plain).into_owned();
+    blanked.strip_suffix('}').map_or(clean, |open| format!("{open},"))
 }
 
 #[cfg(test)]

@@ -81,6 +81,23 @@ pub(super) fn host_passwords<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Vec<Host
     })
 }
 
+/// JOB takes at most this many targets (contract jobv3 §1.5 row 23).
+const MOST_ELEMENTS: usize = 50_000;
+
+/// The elements of an array that is not too long.
+fn bounded<'d, const M: usize>(
+    r: &mut Reading<'d>,
+    members: &Members<'d, M>,
+    name: &str,
+) -> &'d [Node] {
+    let nodes = members.array(r, name);
+    if nodes.len() <= MOST_ELEMENTS {
+        return nodes;
+    }
+    r.faults.push(members.at(name), Rule::Length { max: MOST_ELEMENTS, unit: "elements" });
+    &[]
+}
+
 /// Reads an array of objects.
 fn elements<'d, const N: usize, const M: usize, T>(
     r: &mut Reading<'d>,
@@ -89,7 +106,7 @@ fn elements<'d, const N: usize, const M: usize, T>(
     names: &'static [&'static str; N],
     read: impl Fn(&mut Reading<'d>, &Members<'d, N>) -> Option<T>,
 ) -> Vec<T> {
-    let nodes = members.array(r, name);
+    let nodes = bounded(r, members, name);
     let path = members.at(name);
     let mut list = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
@@ -106,7 +123,7 @@ fn elements<'d, const N: usize, const M: usize, T>(
 }
 
 fn host_ids<'d>(r: &mut Reading<'d>, lists: &Lists<'d>) -> Vec<i64> {
-    let nodes = lists.array(r, "host_id_list");
+    let nodes = bounded(r, lists, "host_id_list");
     let mut ids = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
         let rule = match integer(r.document, node, true) {

@@ -175,3 +175,11 @@ fn distinct_hosts_are_counted_once() {
     let target = r#"{"ip_list":[{"bk_cloud_id":0,"ip":"10.0.0.1"},{"bk_cloud_id":0,"ip":"10.0.0.1"},{"bk_cloud_id":1,"ip":"10.0.0.1"}]}"#;
     assert_eq!(read(&[("target_server", target)]).unwrap().target.named_hosts(), 2);
 }
+
+#[test]
+fn a_list_of_more_targets_than_job_takes_is_refused_at_once() {
+    let hosts = vec![r#"{"bk_cloud_id":0,"ip":"10.0.0.1"}"#; 50_001].join(",");
+    let target = format!(r#"{{"ip_list":[{hosts}]}}"#);
+    let faults = paths(&[("target_server", &target)]);
+    assert_eq!(faults, [("target_server.ip_list".into(), "length")]);
+}
