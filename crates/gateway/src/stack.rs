@@ -56,7 +56,7 @@ where
         ServiceBuilder::new()
             .layer(ObserveLayer::new(parts.sink)) // outermost: sees refusals too
             .layer(RespondLayer) // the only place where a rejection becomes a response
-            .layer(CatchPanicLayer::new(parts.metrics))
+            .layer(CatchPanicLayer::new(parts.metrics.clone()))
             .layer(ShedLayer::new(parts.in_flight, parts.inside)) // before any work is done
             .layer(gather(parts.read_body))
             .layer(stage(Parse(parts.head))) // one meaning, credentials set apart, nothing decoded
@@ -66,7 +66,7 @@ where
             .layer(stage(Interpret)) // the model under this application's switches
             .layer(gather(Introspect(login)))
             .layer(stage(Authenticate))
-            .layer(DetachLayer::new(parts.tasks)) // from here on the caller cannot cancel
+            .layer(DetachLayer::new(parts.tasks, parts.metrics)) // from here on the caller cannot cancel
             .layer(bracket(Once)) // before rights and budgets: a repeat is not judged again
             .layer(stage(Authorize)) // before host budgets: a refused call spends no hosts
             .layer(bracket(Charge))

@@ -3,7 +3,7 @@
 
 use std::task::{Context, Poll};
 
-use esbgate_core::{AuthenticatedCall, Rejection};
+use esbgate_core::{AuthenticatedCall, Metrics, Rejection};
 use tokio_util::task::TaskTracker;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -12,20 +12,23 @@ use super::BoxFuture;
 
 /// Hands calls over to tasks of `tasks`.
 #[derive(Debug, Clone)]
-pub struct DetachLayer(TaskTracker);
+pub struct DetachLayer {
+    tasks: TaskTracker,
+    metrics: Metrics,
+}
 
 impl DetachLayer {
-    /// Hands calls over to tasks of `tasks`.
+    /// Hands calls over to tasks of `tasks`, and counts their panics in `metrics`.
     #[must_use]
-    pub fn new(tasks: TaskTracker) -> Self {
-        Self(tasks)
+    pub fn new(tasks: TaskTracker, metrics: Metrics) -> Self {
+        Self { tasks, metrics }
     }
 }
 
 /// See [`DetachLayer`].
 #[derive(Debug, Clone)]
 pub struct Detach<S> {
-    tasks: TaskTracker,
+    layer: DetachLayer,
     inner: S,
 }
 
@@ -33,7 +36,7 @@ impl<S> Layer<S> for DetachLayer {
     type Service = Detach<S>;
 
     fn layer(&self, inner: S) -> Detach<S> {
-        Detach { tasks: self.0.clone(), inner }
+        Detach { layer: self.clone(), inner }
     }
 }
 
@@ -54,8 +57,9 @@ where
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         let trace = call.trace().clone();
+        let metrics = self.layer.metrics.clone();
         let noted = trace.clone();
-        let task = self.tasks.spawn(async move {
+        let task = self.layer.tasks.spawn(async move {
             let answer = inner.call(call).await;
             if let Err(rejection) = &answer {
                 noted.refuse(rejection);
@@ -65,9 +69,13 @@ where
         Box::pin(async move {
             match task.await {
                 Ok(answer) => answer,
-                // The task panicked; whether a byte had left decides what the caller is told.
-                Err(_) if trace.departed() => Err(Rejection::Aborted),
-                Err(_) => Err(Rejection::Internal),
+                Err(ended) => {
+                    if ended.is_panic() {
+                        metrics.panicked();
+                    }
+                    // Whether a byte had left decides what the caller is told.
+                    Err(if trace.departed() { Rejection::Aborted } else { Rejection::Internal })
+                }
             }
         })
     }
