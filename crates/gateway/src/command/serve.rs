@@ -7,7 +7,7 @@ use esbgate_core::{Clock as _, HeadRules};
 use esbgate_server::ServerLimits;
 use esbgate_upstream::{DEFAULT_ANSWER_LIMIT, EsbOptions, LoginOptions};
 use rustls::{ClientConfig, ServerConfig};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     SystemClock,
@@ -33,6 +33,11 @@ pub(crate) fn run(config: &Path) -> ExitCode {
 }
 
 async fn serve(settings: Settings) -> ExitCode {
+    // Before anything is up: a stop that arrives while the gateway starts must be a stop, not a kill.
+    let mut stop = match Stop::listen() {
+        Ok(stop) => stop,
+        Err(error) => return super::failed(&error),
+    };
     let running = match start(settings, Arc::new(SystemClock::start())).await {
         Ok(running) => running,
         Err(error) => return super::failed(&error),
@@ -43,9 +48,7 @@ async fn serve(settings: Settings) -> ExitCode {
         journal = %running.journal_path().display(),
         "serving"
     );
-    if let Err(error) = told_to_stop().await {
-        return super::failed(&error);
-    }
+    stop.told().await;
     tracing::info!("stopping");
     if running.stop(GRACE).await {
         ExitCode::SUCCESS
@@ -54,11 +57,23 @@ async fn serve(settings: Settings) -> ExitCode {
     }
 }
 
-async fn told_to_stop() -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+/// The signals that end a gateway.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
