@@ -1,12 +1,22 @@
 //! What the gateway counts. Labels come from closed sets and from policy, so hostile input adds no series;
 //! series are resolved at `bind`, so a request touches atomics only.
 
+mod journal;
+mod login;
+mod upstream;
+
 use std::collections::HashMap;
 
 use esbgate_model::{Code, Component};
 use prometheus::{
     Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
     IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+pub use self::{
+    journal::{JournalMetrics, RecordKind},
+    login::{CacheResult, LoginMetrics, LoginResult},
+    upstream::{UpstreamMetrics, UpstreamResult},
 };
 
 /// How a request ended.
@@ -58,10 +68,6 @@ const NONE: &str = "none";
 /// From a refusal in memory to an ESB that takes its legal 90 seconds.
 const REQUEST_BUCKETS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0];
-
-/// From a write into the page cache to a disk that struggles.
-const COMMIT_BUCKETS: &[f64] =
-    &[0.000_05, 0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
 
 #[derive(Debug, Clone)]
 struct Red {
@@ -308,268 +314,5 @@ fn alone<T>(register: impl FnOnce(&Registry) -> prometheus::Result<T>) -> T {
     match register(&Registry::new()) {
         Ok(metrics) => metrics,
         Err(error) => panic!("{error}"),
-    }
-}
-
-/// How a send ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UpstreamResult {
-    /// The ESB answered.
-    Answered,
-    /// No byte left.
-    NotSent,
-    /// No answer in time.
-    Timeout,
-    /// The connection broke, or the answer was none.
-    Broken,
-}
-
-/// The ESB client's series.
-#[derive(Debug, Clone)]
-pub struct UpstreamMetrics {
-    requests: [IntCounter; 4],
-    duration: [Histogram; 4],
-}
-
-impl UpstreamMetrics {
-    #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
-    fn register(registry: &Registry) -> prometheus::Result<Self> {
-        const RESULTS: [&str; 4] = ["answered", "not_sent", "timeout", "broken"];
-        let opts = Opts::new("esbgate_upstream_requests_total", "Sends to the ESB, by result.");
-        let requests = register(registry, IntCounterVec::new(opts, &["result"]))?;
-        let opts = histogram(
-            "esbgate_upstream_request_duration_seconds",
-            "From connecting to the whole answer of the ESB, by result.",
-            REQUEST_BUCKETS,
-        );
-        let duration = register(registry, HistogramVec::new(opts, &["result"]))?;
-        Ok(Self {
-            requests: RESULTS.map(|result| requests.with_label_values(&[result])),
-            duration: RESULTS.map(|result| duration.with_label_values(&[result])),
-        })
-    }
-
-    /// Counts a send.
-    pub fn finished(&self, result: UpstreamResult, seconds: f64) {
-        let index = match result {
-            UpstreamResult::Answered => 0,
-            UpstreamResult::NotSent => 1,
-            UpstreamResult::Timeout => 2,
-            UpstreamResult::Broken => 3,
-        };
-        if let (Some(counter), Some(histogram)) =
-            (self.requests.get::<usize>(index), self.duration.get(index))
-        {
-            counter.inc();
-            histogram.observe(seconds);
-        }
-    }
-}
-
-impl Default for UpstreamMetrics {
-    fn default() -> Self {
-        alone(Self::register)
-    }
-}
-
-/// What the login service said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoginResult {
-    /// The token is somebody's.
-    Valid,
-    /// It is nobody's.
-    Invalid,
-    /// No answer.
-    Error,
-}
-
-/// What the cache said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CacheResult {
-    /// Known.
-    Hit,
-    /// Unknown.
-    Miss,
-    /// Served past its time because the service is down.
-    Stale,
-}
-
-/// The login client's series.
-#[derive(Debug, Clone)]
-pub struct LoginMetrics {
-    requests: [IntCounter; 3],
-    cache: [IntCounter; 3],
-    duration: Histogram,
-}
-
-impl LoginMetrics {
-    #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
-    fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let opts = Opts::new("esbgate_login_requests_total", "Questions to the login service.");
-        let requests = register(registry, IntCounterVec::new(opts, &["result"]))?;
-        let opts = Opts::new("esbgate_login_cache_total", "Look-ups of tokens.");
-        let cache = register(registry, IntCounterVec::new(opts, &["result"]))?;
-        let opts = histogram(
-            "esbgate_login_request_duration_seconds",
-            "From asking the login service to its answer.",
-            REQUEST_BUCKETS,
-        );
-        Ok(Self {
-            requests: ["valid", "invalid", "error"].map(|r| requests.with_label_values(&[r])),
-            cache: ["hit", "miss", "stale"].map(|r| cache.with_label_values(&[r])),
-            duration: register(registry, Histogram::with_opts(opts))?,
-        })
-    }
-
-    /// Counts a question.
-    pub fn asked(&self, result: LoginResult, seconds: f64) {
-        let [valid, invalid, error] = &self.requests;
-        match result {
-            LoginResult::Valid => valid.inc(),
-            LoginResult::Invalid => invalid.inc(),
-            LoginResult::Error => error.inc(),
-        }
-        self.duration.observe(seconds);
-    }
-
-    /// Counts a look-up.
-    pub fn cache(&self, result: CacheResult) {
-        let [hit, miss, stale] = &self.cache;
-        match result {
-            CacheResult::Hit => hit.inc(),
-            CacheResult::Miss => miss.inc(),
-            CacheResult::Stale => stale.inc(),
-        }
-    }
-}
-
-impl Default for LoginMetrics {
-    fn default() -> Self {
-        alone(Self::register)
-    }
-}
-
-/// The kind of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordKind {
-    /// The process began.
-    Start,
-    /// It ended in order.
-    Stop,
-    /// A call is about to be made.
-    Intent,
-    /// What came of it.
-    Outcome,
-    /// A call was refused.
-    Refusal,
-}
-
-impl RecordKind {
-    /// The value of `kind`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Intent => "intent",
-            Self::Outcome => "outcome",
-            Self::Refusal => "refusal",
-        }
-    }
-}
-
-/// The journal's series.
-#[derive(Debug, Clone)]
-pub struct JournalMetrics {
-    records: [IntCounter; 5],
-    errors: IntCounter,
-    commit: Histogram,
-    writable: IntGauge,
-    open: IntGauge,
-    dropped: IntCounter,
-}
-
-impl JournalMetrics {
-    #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
-    fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let opts = Opts::new("esbgate_journal_records_total", "Records written, by kind.");
-        let records = register(registry, IntCounterVec::new(opts, &["kind"]))?;
-        let kinds = [
-            RecordKind::Start,
-            RecordKind::Stop,
-            RecordKind::Intent,
-            RecordKind::Outcome,
-            RecordKind::Refusal,
-        ];
-        let opts = histogram(
-            "esbgate_journal_commit_duration_seconds",
-            "Writing one batch, and syncing it where the journal promises that.",
-            COMMIT_BUCKETS,
-        );
-        let counter = |name: &str, help: &str| register(registry, IntCounter::new(name, help));
-        let gauge = |name: &str, help: &str| register(registry, IntGauge::new(name, help));
-        Ok(Self {
-            records: kinds.map(|kind| records.with_label_values(&[kind.as_str()])),
-            errors: counter(
-                "esbgate_journal_write_errors_total",
-                "Batches that could not be written.",
-            )?,
-            commit: register(registry, Histogram::with_opts(opts))?,
-            writable: gauge("esbgate_journal_writable", "1 while the journal takes records.")?,
-            open: gauge("esbgate_journal_open_intents", "Intents whose outcome is not written.")?,
-            dropped: counter(
-                "esbgate_journal_refusals_dropped_total",
-                "Refusals that were counted and not written, because their queue was full.",
-            )?,
-        })
-    }
-
-    /// Counts a record.
-    pub fn record(&self, kind: RecordKind) {
-        let [start, stop, intent, outcome, refusal] = &self.records;
-        match kind {
-            RecordKind::Start => start.inc(),
-            RecordKind::Stop => stop.inc(),
-            RecordKind::Intent => intent.inc(),
-            RecordKind::Outcome => outcome.inc(),
-            RecordKind::Refusal => refusal.inc(),
-        }
-    }
-
-    /// Counts a batch that could not be written.
-    pub fn write_error(&self) {
-        self.errors.inc();
-    }
-
-    /// Notes how long a batch took.
-    pub fn committed(&self, seconds: f64) {
-        self.commit.observe(seconds);
-    }
-
-    /// Notes whether the journal takes records.
-    pub fn writable(&self, writable: bool) {
-        self.writable.set(i64::from(writable));
-    }
-
-    /// Notes how many intents are open.
-    pub fn open_intents(&self, open: i64) {
-        self.open.set(open);
-    }
-
-    /// Counts a refusal that was not written.
-    pub fn refusal_dropped(&self) {
-        self.dropped.inc();
-    }
-
-    /// How many refusals were not written.
-    #[must_use]
-    pub fn refusals_dropped(&self) -> u64 {
-        self.dropped.get()
-    }
-}
-
-impl Default for JournalMetrics {
-    fn default() -> Self {
-        alone(Self::register)
     }
 }

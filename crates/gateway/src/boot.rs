@@ -107,8 +107,6 @@ pub struct Running {
     addresses: Vec<SocketAddr>,
     monitor: Option<SocketAddr>,
     journal: FileJournal,
-    policy: PolicyHandle,
-    metrics: Metrics,
     drain: CancellationToken,
     tasks: TaskTracker,
     servers: JoinSet<()>,
@@ -137,7 +135,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     let parts = Parts {
         head: Arc::new(settings.head),
         read_body: ReadBody::new(limits.body, limits.body_time, Arc::clone(&bodies)),
-        policy: policy.clone(),
+        policy,
         dialect: settings.dialect,
         metrics: metrics.clone(),
         sink,
@@ -171,16 +169,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     // A server of its own: probes are answered while callers' connections are at their limit.
     let probes = Server::new(limits.server, clock, drain.clone());
     servers.spawn(async move { probes.serve(listener, None, monitor).await });
-    Ok(Running {
-        addresses,
-        monitor: monitor_address,
-        journal,
-        policy,
-        metrics,
-        drain,
-        tasks,
-        servers,
-    })
+    Ok(Running { addresses, monitor: monitor_address, journal, drain, tasks, servers })
 }
 
 /// Opens the journal off the runtime's threads, because it writes its first record.
@@ -215,18 +204,6 @@ impl Running {
     #[must_use]
     pub fn journal_path(&self) -> PathBuf {
         Path::to_path_buf(self.journal.path())
-    }
-
-    /// The policy in force.
-    #[must_use]
-    pub fn policy(&self) -> &PolicyHandle {
-        &self.policy
-    }
-
-    /// The series.
-    #[must_use]
-    pub fn metrics(&self) -> &Metrics {
-        &self.metrics
     }
 
     /// Stops: takes no connection, lets what runs end within `grace`, closes the journal. Says whether

@@ -24,3 +24,9 @@ use std::{future::Future, pin::Pin};
 
 /// The one box of a layer that waits.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Takes the service that was polled ready and leaves a clone, which waits for its own turn.
+fn take_ready<S: Clone>(inner: &mut S) -> S {
+    let next = inner.clone();
+    std::mem::replace(inner, next)
+}

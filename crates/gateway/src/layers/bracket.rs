@@ -6,7 +6,7 @@ use esbgate_core::{Bracket, Rejection};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::BoxFuture;
+use super::{BoxFuture, take_ready};
 
 /// Lays `step` around the rest of the stack.
 pub fn bracket<K: Bracket + Clone>(step: K) -> BracketLayer<K> {
@@ -51,8 +51,7 @@ where
     }
 
     fn call(&mut self, input: K::In) -> Self::Future {
-        let next = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, next);
+        let mut inner = take_ready(&mut self.inner);
         let step = self.step.clone();
         Box::pin(async move {
             let answer = inner.call(step.enter(input).await?).await?;

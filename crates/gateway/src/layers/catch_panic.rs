@@ -10,7 +10,7 @@ use futures_util::FutureExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::BoxFuture;
+use super::{BoxFuture, take_ready};
 
 /// Turns panics of everything further in into [`Rejection::Internal`].
 #[derive(Debug, Clone)]
@@ -53,8 +53,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let next = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, next);
+        let mut inner = take_ready(&mut self.inner);
         let metrics = self.metrics.clone();
         Box::pin(async move {
             // A broken half of a request is dropped here and never looked at again.

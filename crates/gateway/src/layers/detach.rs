@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::BoxFuture;
+use super::{BoxFuture, take_ready};
 
 /// Hands calls over to tasks of `tasks`.
 #[derive(Debug, Clone)]
@@ -54,8 +54,7 @@ where
     }
 
     fn call(&mut self, call: AuthenticatedCall) -> Self::Future {
-        let next = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, next);
+        let mut inner = take_ready(&mut self.inner);
         let trace = call.trace().clone();
         let metrics = self.layer.metrics.clone();
         let noted = trace.clone();

@@ -6,7 +6,7 @@ use esbgate_core::{Gather, Rejection};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::BoxFuture;
+use super::{BoxFuture, take_ready};
 
 /// Lays `step` over the rest of the stack.
 pub fn gather<K: Gather + Clone>(step: K) -> GatherLayer<K> {
@@ -50,9 +50,7 @@ where
     }
 
     fn call(&mut self, input: K::In) -> Self::Future {
-        // The service that was polled ready is the one to call; its clone waits its own turn.
-        let next = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, next);
+        let mut inner = take_ready(&mut self.inner);
         let step = self.step.clone();
         Box::pin(async move { inner.call(step.run(input).await?).await })
     }
