@@ -21,7 +21,7 @@ pub(crate) fn grant(spec: &Spanned<GrantSpec>, path: &str, faults: &mut Faults<'
     let components = each(&rule.components, |name| {
         let found = Component::named(&name.value);
         if found.is_none() {
-            let known = Component::all().iter().map(|known| known.name());
+            let known = Component::all().map(Component::name);
             faults.hinted(name, path, "unknown component", nearest(&name.value, known));
         }
         found

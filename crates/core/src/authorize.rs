@@ -1,7 +1,8 @@
 //! Establishes the rule that allows the call. One rule must cover the whole call.
 
 use esbgate_model::{
-    Account, Code, Component, FastExecuteScript, Faults, Rule, Scope, Script, Target,
+    Account, Code, Component, ComponentCall, FastExecuteScript, Faults, PlainCall, Reach, Rule,
+    Scope, Script, Target,
 };
 
 use crate::{FreshCall, Grant, Rejection, Stage, policy::TargetGrant};
@@ -52,7 +53,7 @@ impl Stage for Authorize {
         let component = app_call.routed().component();
         let mut furthest: Option<Shortfall> = None;
         for grant in &app_call.app().allow {
-            match judge(grant, component, call.script()) {
+            match judge(grant, component, call.asked()) {
                 Ok(host_runs) => {
                     let grant = grant.name.clone();
                     return Ok(GrantedCall { fresh, grant, host_runs });
@@ -85,14 +86,40 @@ impl Shortfall {
 }
 
 /// How many hosts the call counts as, if the rule covers all of it.
-fn judge(grant: &Grant, component: Component, call: &FastExecuteScript) -> Result<u64, Shortfall> {
+fn judge(grant: &Grant, component: Component, call: &ComponentCall) -> Result<u64, Shortfall> {
     if !grant.components.covers(|known| *known == component) {
         return Err(Shortfall::one(0, Code::AppNoPermission, component.name()));
     }
-    if !covers_business(grant, &call.scope) {
-        let path = if call.scope_pair { "bk_scope_id" } else { "bk_biz_id" };
+    if call.scope().is_some_and(|scope| !covers_business(grant, scope)) {
+        let path = if call.scope_pair() { "bk_scope_id" } else { "bk_biz_id" };
         return Err(Shortfall::one(1, Code::BusinessNotAllowed, path));
     }
+    let host_runs = match call {
+        ComponentCall::FastExecuteScript(call) => covers_run(grant, call)?,
+        ComponentCall::Plain(call) => covers_plain(grant, call)?,
+    };
+    if let Some(callback) = call.callback()
+        && !grant.callbacks.iter().any(|prefix| prefix.covers(callback))
+    {
+        return Err(Shortfall::one(5, Code::CallbackNotAllowed, "callback_url"));
+    }
+    Ok(host_runs)
+}
+
+/// A call whose model does not show what it brings about is covered only by a rule that says `any` there,
+/// and counts as all the hosts that the rule allows.
+fn covers_plain(grant: &Grant, call: &PlainCall) -> Result<u64, Shortfall> {
+    let component = call.component();
+    if !grant.reaches(component.reach()) {
+        return Err(Shortfall::one(2, Code::AppNoPermission, component.name()));
+    }
+    Ok(match component.reach() {
+        Reach::Nothing | Reach::Scripts => 0,
+        Reach::Hosts => grant.targets.hosts.unwrap_or(u64::MAX),
+    })
+}
+
+fn covers_run(grant: &Grant, call: &FastExecuteScript) -> Result<u64, Shortfall> {
     let (covered, path) = match &call.account {
         Account::Id(id) => (grant.accounts.ids.covers(|known| known == id), "account_id"),
         Account::Alias(alias) => {
@@ -104,17 +131,11 @@ fn judge(grant: &Grant, component: Component, call: &FastExecuteScript) -> Resul
     }
     covers_script(grant, &call.script)
         .map_err(|path| Shortfall::one(3, Code::ScriptNotAllowed, path))?;
-    let host_runs = covers_target(&grant.targets, &call.target).map_err(|faults| Shortfall {
+    covers_target(&grant.targets, &call.target).map_err(|faults| Shortfall {
         depth: 4,
         code: Code::TargetNotAllowed,
         faults,
-    })?;
-    if let Some(callback) = &call.callback
-        && !grant.callbacks.iter().any(|prefix| prefix.covers(callback))
-    {
-        return Err(Shortfall::one(5, Code::CallbackNotAllowed, "callback_url"));
-    }
-    Ok(host_runs)
+    })
 }
 
 fn covers_business(grant: &Grant, scope: &Scope) -> bool {

@@ -1,4 +1,5 @@
-//! Establishes that the call's host-runs are paid. Given back if nothing is sent.
+//! Establishes that the call's host-runs are paid. Given back if nothing is sent. A call that runs on no
+//! host pays nothing.
 
 use std::num::NonZeroU32;
 
@@ -12,7 +13,7 @@ use crate::{
 #[derive(Debug)]
 pub struct ChargedCall {
     granted: GrantedCall,
-    paid: Paid,
+    paid: Option<Paid>,
 }
 
 impl ChargedCall {
@@ -22,7 +23,7 @@ impl ChargedCall {
         &self.granted
     }
 
-    pub(crate) fn into_parts(self) -> (GrantedCall, Paid) {
+    pub(crate) fn into_parts(self) -> (GrantedCall, Option<Paid>) {
         (self.granted, self.paid)
     }
 }
@@ -41,6 +42,9 @@ impl Bracket for Charge {
         let app_call = granted.fresh().authenticated().call().admitted().app_call();
         let app = app_call.app();
         let (hosts, limit) = (granted.host_runs(), app.limits.hosts_per_call);
+        if hosts == 0 {
+            return Ok(ChargedCall { granted, paid: None });
+        }
         let units = u32::try_from(hosts).ok().and_then(NonZeroU32::new);
         let Some(units) = units.filter(|_| hosts <= limit) else {
             return Err(Rejection::TooManyHosts { hosts, limit });
@@ -54,7 +58,7 @@ impl Bracket for Charge {
             }
         })?;
         note(&parsed.trace().host_runs, hosts);
-        Ok(ChargedCall { granted, paid })
+        Ok(ChargedCall { granted, paid: Some(paid) })
     }
 
     async fn leave(&self, mut answer: SettledAnswer) -> SettledAnswer {

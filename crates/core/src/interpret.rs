@@ -1,7 +1,7 @@
 //! Establishes what is being asked for: the closed model under the application's switches, all faults at
 //! once. The caller's bytes end here.
 
-use esbgate_model::FastExecuteScript;
+use esbgate_model::ComponentCall;
 
 use crate::{AdmittedCall, Rejection, Stage};
 
@@ -9,7 +9,7 @@ use crate::{AdmittedCall, Rejection, Stage};
 #[derive(Debug)]
 pub struct Call {
     admitted: AdmittedCall,
-    script: FastExecuteScript,
+    asked: ComponentCall,
 }
 
 impl Call {
@@ -19,14 +19,14 @@ impl Call {
         &self.admitted
     }
 
-    /// What to run, and where.
+    /// What is asked for.
     #[must_use]
-    pub fn script(&self) -> &FastExecuteScript {
-        &self.script
+    pub fn asked(&self) -> &ComponentCall {
+        &self.asked
     }
 
-    pub(crate) fn into_parts(self) -> (AdmittedCall, FastExecuteScript) {
-        (self.admitted, self.script)
+    pub(crate) fn into_parts(self) -> (AdmittedCall, ComponentCall) {
+        (self.admitted, self.asked)
     }
 }
 
@@ -40,9 +40,10 @@ impl Stage for Interpret {
 
     fn run(&self, admitted: AdmittedCall) -> Result<Call, Rejection> {
         let app_call = admitted.app_call();
-        let document = app_call.routed().parsed().document();
-        let script = FastExecuteScript::read(document, app_call.app().switches)
+        let routed = app_call.routed();
+        let document = routed.parsed().document();
+        let asked = ComponentCall::read(routed.component(), document, app_call.app().switches)
             .map_err(|faults| Rejection::Faulty(Box::new(faults)))?;
-        Ok(Call { admitted, script })
+        Ok(Call { admitted, asked })
     }
 }

@@ -149,7 +149,7 @@ impl<J: Journal> Bracket for WriteAhead<J> {
             user_proof: principal.proof(),
             token: authenticated.verified_token(),
             component: routed.component().name(),
-            call: call.script(),
+            call: call.asked(),
             host_runs: granted.host_runs(),
             generation: routed.policy().generation,
             grant: granted.grant(),

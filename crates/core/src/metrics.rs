@@ -166,7 +166,7 @@ impl Metrics {
                 &["component", "outcome"],
             ),
         )?;
-        let names = Component::all().iter().map(|component| component.name()).chain([NONE]);
+        let names = Component::all().map(Component::name).chain([NONE]);
         let components = names
             .map(|name| {
                 let labels = OutcomeClass::ALL.map(|outcome| [name, outcome.as_str()]);
@@ -235,23 +235,20 @@ impl Metrics {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
     pub fn app(&self, app: &str, acts_as: &str) -> AppMetrics {
-        let all = Component::all();
         AppMetrics {
-            requests: all
-                .iter()
+            requests: Component::all()
                 .map(|component| {
                     let series = OutcomeClass::ALL.map(|outcome| {
                         let labels = [app, component.name(), outcome.as_str()];
                         self.app_requests.with_label_values(&labels)
                     });
-                    (*component, series)
+                    (component, series)
                 })
                 .collect(),
-            host_runs: all
-                .iter()
+            host_runs: Component::all()
                 .map(|component| {
                     let labels = [app, component.name()];
-                    (*component, self.app_host_runs.with_label_values(&labels))
+                    (component, self.app_host_runs.with_label_values(&labels))
                 })
                 .collect(),
             credential_refusals: self.credential_refusals.with_label_values(&[acts_as]),

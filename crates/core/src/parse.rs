@@ -24,7 +24,7 @@ pub struct HeadRules {
 /// A request with a single meaning.
 #[derive(Debug)]
 pub struct ParsedCall {
-    path: Box<str>,
+    component: Component,
     forwarded: Vec<(HeaderName, http::HeaderValue)>,
     document: Document,
     credentials: Credentials,
@@ -36,8 +36,8 @@ pub struct ParsedCall {
 }
 
 impl ParsedCall {
-    pub(crate) fn path(&self) -> &str {
-        &self.path
+    pub(crate) fn component(&self) -> Component {
+        self.component
     }
 
     pub(crate) fn document(&self) -> &Document {
@@ -106,18 +106,15 @@ impl Stage for Parse {
         if received.method == Method::CONNECT {
             return Err(method_not_allowed());
         }
-        if let Some(component) = Component::at_path(received.uri.path()) {
-            note(&received.trace.component, component);
-        } else {
-            return Err(Rejection::NoRoute);
-        }
+        let component = Component::at_path(received.uri.path()).ok_or(Rejection::NoRoute)?;
+        note(&received.trace.component, component);
         self.check_head(&received)?;
         let header = header_identity(headers)?;
         let trusted = received
             .peer
             .address
             .is_some_and(|address| self.0.trusted_peers.iter().any(|net| net.contains(&address)));
-        let ReceivedRequest { uri, headers, body, permit, peer, received_at, trace, .. } = received;
+        let ReceivedRequest { headers, body, permit, peer, received_at, trace, .. } = received;
         let document =
             Document::read(body).map_err(|faults| malformed(Code::MalformedBody, faults))?;
         let mut credentials = identity_in_body(&document, header).map_err(refused_identity)?;
@@ -130,7 +127,7 @@ impl Stage for Parse {
             .filter(|(_, value)| value.len() <= 256 && value.to_str().is_ok())
             .collect();
         Ok(ParsedCall {
-            path: uri.path().into(),
+            component,
             forwarded,
             document,
             credentials,

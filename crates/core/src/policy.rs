@@ -7,7 +7,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use esbgate_model::{
-    CallbackPrefix, Component, Name, ScriptLanguage, Switches, TopologyNode, dialect::Credential,
+    CallbackPrefix, Component, Name, Reach, ScriptLanguage, Switches, TopologyNode,
+    dialect::Credential,
 };
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
@@ -34,6 +35,12 @@ impl<T> Default for Allow<T> {
 }
 
 impl<T> Allow<T> {
+    /// Whether it is `any`.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        matches!(self, Self::Any)
+    }
+
     /// Whether it allows what `same` recognises.
     pub fn covers(&self, same: impl FnMut(&T) -> bool) -> bool {
         match self {
@@ -141,6 +148,33 @@ pub struct Grant {
     pub targets: TargetGrant,
     /// Callbacks.
     pub callbacks: Vec<CallbackPrefix>,
+}
+
+impl Grant {
+    /// Whether it covers what a component can bring about unseen: it says `any` in every dimension that
+    /// such a call can touch, and how many hosts that is counted as.
+    #[must_use]
+    pub fn reaches(&self, reach: Reach) -> bool {
+        let (accounts, scripts, targets) = (&self.accounts, &self.scripts, &self.targets);
+        let any_script =
+            scripts.content.is_any() && scripts.ids.is_any() && scripts.versions.is_any();
+        match reach {
+            Reach::Nothing => true,
+            Reach::Scripts => any_script,
+            Reach::Hosts => {
+                any_script
+                    && accounts.aliases.is_any()
+                    && accounts.ids.is_any()
+                    && targets.ips.is_any()
+                    && targets.except.is_empty()
+                    && targets.clouds.is_any()
+                    && targets.host_ids.is_any()
+                    && targets.groups.is_any()
+                    && targets.topology.is_any()
+                    && targets.hosts.is_some()
+            }
+        }
+    }
 }
 
 /// The statuses of refusals.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use esbgate_model::{
-    Needles, Secret,
+    Component, Needles, Secret,
     dialect::{Dialect, User},
 };
 use http::{HeaderName, HeaderValue};
@@ -12,8 +12,8 @@ use crate::{JournaledCall, Pending, Rejection, Stage, answer::Obligations};
 /// The message, for the upstream client to send.
 #[derive(Debug)]
 pub struct OutgoingMessage {
-    /// The constant path of the component.
-    pub path: &'static str,
+    /// The component; its path is constant.
+    pub component: Component,
     /// `X-Bkapi-Authorization`, where the dialect uses it.
     pub authorization: Option<HeaderValue>,
     /// Allow-listed headers.
@@ -65,14 +65,14 @@ impl Stage for Prepare {
             Some(token) => User::Token(token),
             None => User::Name(authenticated.principal().user()),
         };
-        let call = authenticated.call().script();
+        let call = authenticated.call().asked();
         let written = self.0.write(&app.acts_as, user, call).map_err(|_| Rejection::Internal)?;
         let shown = parsed.credentials();
         let secrets = [shown.app_secret.as_ref(), authenticated.verified_token()];
-        let secrets = secrets.into_iter().flatten().map(Secret::expose);
+        let secrets = secrets.into_iter().flatten().map(Secret::expose).chain(call.secrets());
         let echoes = Needles::new(secrets.chain([app.acts_as.app_secret.expose()]));
         let (call, _principal) = authenticated.into_parts();
-        let (admitted, _script) = call.into_parts();
+        let (admitted, _asked) = call.into_parts();
         let (app_call, slot) = admitted.into_parts();
         let permit = app_call.into_routed().into_parsed().into_permit();
         let obligations = Obligations {
@@ -81,12 +81,12 @@ impl Stage for Prepare {
             component,
             host_runs,
             ticket: Some(ticket),
-            paid: Some(paid),
+            paid,
             slot: Some(slot),
             _permit: permit,
         };
         let message = OutgoingMessage {
-            path: component.path(),
+            component,
             authorization: written.authorization,
             headers,
             body: written.body,

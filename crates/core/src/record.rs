@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-use esbgate_model::{Executed, FastExecuteScript, Name, Secret};
+use esbgate_model::{ComponentCall, Executed, Name, Secret};
 
 use crate::{ReceivedAt, authenticate::UserProof, prove_app::AppProof, room::Room};
 
@@ -36,7 +36,7 @@ pub struct Intent<'a> {
     /// The component.
     pub component: &'static str,
     /// The call.
-    pub call: &'a FastExecuteScript,
+    pub call: &'a ComponentCall,
     /// Host-runs that were paid.
     pub host_runs: u64,
     /// The generation of policy.

@@ -10,7 +10,6 @@ use crate::{ParsedCall, Policy, PolicyHandle, Rejection, Stage, trace::note};
 #[derive(Debug)]
 pub struct RoutedCall {
     parsed: ParsedCall,
-    component: Component,
     policy: Arc<Policy>,
 }
 
@@ -24,7 +23,7 @@ impl RoutedCall {
     /// The component.
     #[must_use]
     pub fn component(&self) -> Component {
-        self.component
+        self.parsed.component()
     }
 
     pub(crate) fn into_parsed(self) -> ParsedCall {
@@ -45,9 +44,8 @@ impl Stage for MatchRoute {
     type Out = RoutedCall;
 
     fn run(&self, parsed: ParsedCall) -> Result<RoutedCall, Rejection> {
-        let component = Component::at_path(parsed.path()).ok_or(Rejection::NoRoute)?;
         let policy = self.0.pin();
         note(&parsed.trace().generation, policy.generation);
-        Ok(RoutedCall { parsed, component, policy })
+        Ok(RoutedCall { parsed, policy })
     }
 }

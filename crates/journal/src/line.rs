@@ -1,10 +1,14 @@
 //! The fields of each kind of record, and what of a call may stand in them.
 
-use std::{fmt::Write as _, io};
+use std::{collections::BTreeMap, fmt::Write as _, io};
 
 use esbgate_core::{Intent, OutcomeRecord, RefusalRecord};
-use esbgate_model::{Account, Content, FastExecuteScript, Host, Script, Target};
+use esbgate_model::{
+    Account, CallbackUrl, Carried, ComponentCall, Content, FastExecuteScript, Host, PlainCall,
+    Scope, Script, Target,
+};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::keyed::{HashKey, Keyed, hex, sha256_hex};
 
@@ -88,6 +92,48 @@ struct PasswordsLine<'a> {
     value: Keyed<'a>,
 }
 
+/// What of a call is written, by its model.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum AskedLine<'a> {
+    Run(Box<RunLine<'a>>),
+    Plain(PlainLine<'a>),
+}
+
+#[derive(Debug, Serialize)]
+struct RunLine<'a> {
+    account: AccountLine<'a>,
+    script: ScriptLine<'a>,
+    script_param: Option<Keyed<'a>>,
+    sensitive: Option<bool>,
+    timeout: Option<u32>,
+    task_name: Option<Text<'a>>,
+    target: TargetLine,
+    rolling: bool,
+    windows_interpreter: Option<Text<'a>>,
+    start_task: Option<bool>,
+    host_passwords: Option<PasswordsLine<'a>>,
+}
+
+/// The catalog decides which values are shown; the rest is hashed: all of it together, and each sealed
+/// parameter by itself.
+#[derive(Debug, Serialize)]
+struct PlainLine<'a> {
+    parameters: Vec<&'static str>,
+    shown: BTreeMap<&'static str, ValueLine<'a>>,
+    sealed: BTreeMap<&'static str, Keyed<'a>>,
+    body: Keyed<'a>,
+}
+
+/// A value that may be shown: a number, a switch or a name.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum ValueLine<'a> {
+    Number(i64),
+    Flag(bool),
+    Text(Text<'a>),
+}
+
 #[derive(Debug, Serialize)]
 struct IntentLine<'a> {
     request_id: Text<'a>,
@@ -100,20 +146,11 @@ struct IntentLine<'a> {
     token: Option<Keyed<'a>>,
     acts_as: &'a str,
     component: &'static str,
-    scope_type: &'static str,
-    scope_id: i64,
-    account: AccountLine<'a>,
-    script: ScriptLine<'a>,
-    script_param: Option<Keyed<'a>>,
-    sensitive: Option<bool>,
-    timeout: Option<u32>,
-    task_name: Option<Text<'a>>,
-    target: TargetLine,
+    scope_type: Option<&'static str>,
+    scope_id: Option<i64>,
+    #[serde(flatten)]
+    asked: AskedLine<'a>,
     callback: Option<CallbackLine<'a>>,
-    rolling: bool,
-    windows_interpreter: Option<Text<'a>>,
-    start_task: Option<bool>,
-    host_passwords: Option<PasswordsLine<'a>>,
     losers: &'a [&'static str],
     dropped: Vec<Text<'a>>,
     host_runs: u64,
@@ -183,8 +220,8 @@ fn script(script: &Script) -> ScriptLine<'_> {
     }
 }
 
-fn callback<'a>(call: &'a FastExecuteScript, key: &'a HashKey) -> Option<CallbackLine<'a>> {
-    call.callback.as_ref().map(|url| CallbackLine {
+fn callback<'a>(url: Option<&'a CallbackUrl>, key: &'a HashKey) -> Option<CallbackLine<'a>> {
+    url.map(|url| CallbackLine {
         url: Text::from(url.without_query()),
         query: Some(url.query())
             .filter(|query| !query.is_empty())
@@ -198,6 +235,60 @@ fn passwords<'a>(call: &FastExecuteScript, key: &'a HashKey) -> Option<Passwords
         count: list.len(),
         value: key.hash("host_password_list", list.iter().map(|one| one.encrypted.expose())),
     })
+}
+
+fn run<'a>(call: &'a FastExecuteScript, key: &'a HashKey) -> RunLine<'a> {
+    RunLine {
+        account: match &call.account {
+            Account::Id(id) => AccountLine::Id(*id),
+            Account::Alias(alias) => AccountLine::Alias(Text::from(&**alias)),
+        },
+        script: script(&call.script),
+        script_param: call.param.as_ref().map(|p| key.hash("script_param", [p.text.as_str()])),
+        sensitive: call.sensitive,
+        timeout: call.timeout,
+        task_name: call.task_name.as_deref().map(Text::from),
+        target: target(&call.target),
+        rolling: call.rolling.is_some(),
+        windows_interpreter: call.windows_interpreter.as_deref().map(Text::from),
+        start_task: call.start_task,
+        host_passwords: passwords(call, key),
+    }
+}
+
+fn plain<'a>(
+    call: &'a PlainCall,
+    whole: &ComponentCall,
+    key: &'a HashKey,
+) -> serde_json::Result<PlainLine<'a>> {
+    let shown = call.shown().filter_map(|(name, value)| {
+        let value = match value {
+            Carried::Integer(number) => ValueLine::Number(*number),
+            Carried::Flag(flag) => ValueLine::Flag(*flag),
+            Carried::Text(text) => ValueLine::Text(Text::from(text.as_str())),
+            Carried::Null | Carried::Array(_) | Carried::Object(_) => return None,
+        };
+        Some((name, value))
+    });
+    Ok(PlainLine {
+        parameters: call.names().collect(),
+        shown: shown.collect(),
+        sealed: call
+            .sealed()
+            .map(|(name, value)| Ok((name, hashed(key, name, value)?)))
+            .collect::<serde_json::Result<_>>()?,
+        body: hashed(key, "body", whole)?,
+    })
+}
+
+/// The keyed hash of a value's canonical text, which is wiped.
+fn hashed<'k>(
+    key: &'k HashKey,
+    field: &str,
+    value: &impl Serialize,
+) -> serde_json::Result<Keyed<'k>> {
+    let text = Zeroizing::new(serde_json::to_string(value)?);
+    Ok(key.hash(field, [text.as_str()]))
 }
 
 /// The members of an intent.
@@ -214,25 +305,15 @@ pub(crate) fn intent(intent: &Intent<'_>, key: &HashKey) -> serde_json::Result<V
         token: intent.token.map(|token| key.hash("token", [token.expose()])),
         acts_as: intent.acts_as.as_str(),
         component: intent.component,
-        scope_type: call.scope.kind(),
-        scope_id: call.scope.id(),
-        account: match &call.account {
-            Account::Id(id) => AccountLine::Id(*id),
-            Account::Alias(alias) => AccountLine::Alias(Text::from(&**alias)),
+        scope_type: call.scope().map(Scope::kind),
+        scope_id: call.scope().map(Scope::id),
+        asked: match call {
+            ComponentCall::FastExecuteScript(run) => AskedLine::Run(Box::new(self::run(run, key))),
+            ComponentCall::Plain(plain) => AskedLine::Plain(self::plain(plain, call, key)?),
         },
-        script: script(&call.script),
-        script_param: call.param.as_ref().map(|p| key.hash("script_param", [p.text.as_str()])),
-        sensitive: call.sensitive,
-        timeout: call.timeout,
-        task_name: call.task_name.as_deref().map(Text::from),
-        target: target(&call.target),
-        callback: callback(call, key),
-        rolling: call.rolling.is_some(),
-        windows_interpreter: call.windows_interpreter.as_deref().map(Text::from),
-        start_task: call.start_task,
-        host_passwords: passwords(call, key),
-        losers: &call.losers,
-        dropped: call.dropped.iter().map(|name| Text::from(name.as_str())).collect(),
+        callback: callback(call.callback(), key),
+        losers: call.losers(),
+        dropped: call.dropped().iter().map(|name| Text::from(name.as_str())).collect(),
         host_runs: intent.host_runs,
         generation: intent.generation,
         grant: intent.grant.into(),

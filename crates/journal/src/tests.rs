@@ -16,7 +16,7 @@ use esbgate_core::{
     AppProof, Clock, Intent, Journal as _, JournalDown, JournalMetrics, OutcomeRecord, ReceivedAt,
     RefusalRecord, UserProof,
 };
-use esbgate_model::{Executed, FastExecuteScript, Name, Secret, Switches, json::Document};
+use esbgate_model::{Component, ComponentCall, Executed, Name, Secret, Switches, json::Document};
 use serde_json::Value;
 
 use crate::{
@@ -47,14 +47,15 @@ fn open(dir: &Path) -> FileJournal {
     FileJournal::open(options, Arc::new(Still), JournalMetrics::default()).unwrap()
 }
 
-fn call() -> FastExecuteScript {
+fn call() -> ComponentCall {
     let text = r#"{"bk_biz_id":2,"script_content":"ZWNobyAkMQo=","script_language":1,
         "script_param":"cDRyYW0tc2VjcmV0","account_alias":"root","task_name":"a\u202eb\u2028\n",
         "callback_url":"https://cb.example.com/x?query-secret=1",
         "host_password_list":[{"bk_cloud_id":0,"ip":"10.0.0.1","encrypted_password":"pass-secret"}],
         "target_server":{"ip_list":[{"bk_cloud_id":0,"ip":"10.0.0.1"}]}}"#;
     let switches = Switches { host_password_list: true, ..Switches::default() };
-    FastExecuteScript::read(&Document::read(text.into()).unwrap(), switches).unwrap()
+    let document = Document::read(text.into()).unwrap();
+    ComponentCall::read(Component::fast_execute_script(), &document, switches).unwrap()
 }
 
 async fn intend(journal: &FileJournal) -> Result<esbgate_core::Ticket, JournalDown> {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 pub use self::answer::{Answer, Meaning, Outcome};
-use crate::{FastExecuteScript, Name, Needles, Secret};
+use crate::{ComponentCall, Name, Needles, Secret};
 
 /// Which dialect the upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Dialect {
         self,
         credential: &Credential,
         user: User<'_>,
-        call: &FastExecuteScript,
+        call: &ComponentCall,
     ) -> Result<Message, Unwritable> {
         match self {
             Self::Esb => esb::write(credential, user, call),

@@ -3,7 +3,6 @@
 //!
 //! The fields and JOB's precedence between them are contract jobv3 §1; only what wins is kept.
 
-mod fields;
 mod read;
 mod target;
 mod write;
@@ -12,7 +11,7 @@ use std::net::Ipv4Addr;
 
 use zeroize::Zeroizing;
 
-use crate::{CallbackUrl, Secret};
+use crate::{CallbackUrl, Scope, Secret};
 
 pub use self::read::sha256;
 
@@ -56,37 +55,6 @@ pub enum UnknownFields {
     Refuse,
     /// They are left out, and named in the record.
     Drop,
-}
-
-/// Whose hosts and scripts the call is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    /// One business.
-    Business(i64),
-    /// A set of businesses.
-    BusinessSet(i64),
-    /// All businesses of a tenant set.
-    TenantSet(i64),
-}
-
-impl Scope {
-    /// The value of `bk_scope_type`.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Business(_) => "biz",
-            Self::BusinessSet(_) => "biz_set",
-            Self::TenantSet(_) => "tenant_set",
-        }
-    }
-
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> i64 {
-        match self {
-            Self::Business(id) | Self::BusinessSet(id) | Self::TenantSet(id) => *id,
-        }
-    }
 }
 
 /// The language of a script's text.

@@ -182,7 +182,7 @@ fn origin(text: &str, tls: Option<&Arc<ClientConfig>>) -> Result<Endpoint, Optio
 fn compose(host: HeaderValue, message: &OutgoingMessage) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(message.body.clone()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::from_static(message.path);
+    *request.uri_mut() = Uri::from_static(message.component.path());
     let headers = request.headers_mut();
     for (name, value) in &message.headers {
         headers.append(name.clone(), value.clone());

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use http::HeaderValue;
 
 use super::{Credential, Message, Unwritable, User};
-use crate::FastExecuteScript;
+use crate::ComponentCall;
 
 pub(super) fn write(
     credential: &Credential,
     user: User<'_>,
-    call: &FastExecuteScript,
+    call: &ComponentCall,
 ) -> Result<Message, Unwritable> {
     let (key, value) = user.member();
     let identity = [

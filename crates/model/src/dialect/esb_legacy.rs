@@ -4,12 +4,12 @@ use bytes::Bytes;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Credential, Message, Unwritable, User};
-use crate::FastExecuteScript;
+use crate::ComponentCall;
 
 struct Body<'a> {
     credential: &'a Credential,
     user: User<'a>,
-    call: &'a FastExecuteScript,
+    call: &'a ComponentCall,
 }
 
 impl Serialize for Body<'_> {
@@ -27,7 +27,7 @@ impl Serialize for Body<'_> {
 pub(super) fn write(
     credential: &Credential,
     user: User<'_>,
-    call: &FastExecuteScript,
+    call: &ComponentCall,
 ) -> Result<Message, Unwritable> {
     let mut body = Vec::with_capacity(call.size_hint() + 256);
     serde_json::to_writer(&mut body, &Body { credential, user, call }).map_err(|_| Unwritable)?;

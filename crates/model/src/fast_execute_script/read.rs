@@ -5,14 +5,14 @@ use aws_lc_rs::digest;
 use zeroize::Zeroizing;
 
 use super::{
-    Account, Content, FastExecuteScript, Param, RollingConfig, Scope, Script, ScriptLanguage,
-    Switches,
-    fields::{Members, Reading, faulty, is_blank},
+    Account, Content, FastExecuteScript, Param, RollingConfig, Script, ScriptLanguage, Switches,
     target,
 };
 use crate::{
     Base64Fault, Blanks, CallbackUrl, Faults, Rule, decode_base64,
+    fields::{Members, Reading, faulty, is_blank},
     json::{Document, Node},
+    scope,
 };
 
 /// The fields of the call. `bk_supplier_account` is dropped silently; `start` and `length` are paging
@@ -65,16 +65,10 @@ pub fn sha256(text: &[u8]) -> [u8; 32] {
 impl FastExecuteScript {
     /// Reads a call under the application's switches.
     pub fn read(document: &Document, switches: Switches) -> Result<Self, Faults> {
-        let mut reading = Reading {
-            document,
-            switches,
-            faults: Faults::default(),
-            losers: Vec::new(),
-            dropped: Vec::new(),
-        };
+        let mut reading = Reading::new(document, switches);
         let r = &mut reading;
         let top = r.members("", document.members(), &NAMES);
-        let scope = scope(r, &top);
+        let scope = scope::read(r, &top);
         let script = script(r, &top);
         let sensitive = top.within(r, "is_param_sensitive", 0, 1).map(|value| value == 1);
         let param = param(r, &top, sensitive == Some(true));
@@ -142,78 +136,6 @@ fn limited<'d>(r: &mut Reading<'d>, top: &Top<'d>, name: &str, max: usize) -> Op
         return None;
     }
     Some(text.into())
-}
-
-/// A business id of this range is read by JOB as a business set.
-const SETS: std::ops::RangeInclusive<i64> = 8_000_000..=9_999_999;
-
-fn scope<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<(Scope, bool)> {
-    let business = business(r, top);
-    let pair = scope_pair(r, top);
-    if faulty(&r.faults, "bk_biz_id")
-        || faulty(&r.faults, "bk_scope_type")
-        || faulty(&r.faults, "bk_scope_id")
-    {
-        return None;
-    }
-    match (business, pair) {
-        (Some(business), Some(pair)) if business != pair => {
-            r.faults.push("bk_biz_id", Rule::Conflict { with: "bk_scope_id" });
-            None
-        }
-        (Some(business), _) => Some((business, false)),
-        (None, Some(pair)) => Some((pair, true)),
-        (None, None) => {
-            r.faults.push("bk_biz_id", Rule::Required);
-            None
-        }
-    }
-}
-
-fn business<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<Scope> {
-    let id = top.integer(r, "bk_biz_id", false)?;
-    if id < 1 {
-        r.faults.push("bk_biz_id", Rule::Range { min: 1, max: i64::MAX });
-        return None;
-    }
-    Some(if SETS.contains(&id) { Scope::BusinessSet(id) } else { Scope::Business(id) })
-}
-
-fn scope_pair<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<Scope> {
-    let kind = top.text(r, "bk_scope_type");
-    let has_id = top.raw("bk_scope_id").is_some_and(|node| match node {
-        Node::String(text) => !is_blank(r.document.str(text)),
-        Node::Null => false,
-        Node::Bool(_)
-        | Node::Integer(_)
-        | Node::Unsigned(_)
-        | Node::Fraction
-        | Node::Array(_)
-        | Node::Object(_) => true,
-    });
-    let id = top.integer(r, "bk_scope_id", false);
-    match (&kind, has_id) {
-        (None, false) => return None,
-        (Some(_), false) => r.faults.push("bk_scope_id", Rule::Required),
-        (None, true) if !faulty(&r.faults, "bk_scope_type") => {
-            r.faults.push("bk_scope_type", Rule::Required);
-        }
-        (None | Some(_), true) => {}
-    }
-    let (kind, id) = (kind?, id?);
-    if id < 1 {
-        r.faults.push("bk_scope_id", Rule::Range { min: 1, max: i64::MAX });
-        return None;
-    }
-    match &*kind {
-        "biz" => Some(Scope::Business(id)),
-        "biz_set" => Some(Scope::BusinessSet(id)),
-        "tenant_set" => Some(Scope::TenantSet(id)),
-        _ => {
-            r.faults.push("bk_scope_type", Rule::OneOf { values: "biz, biz_set, tenant_set" });
-            None
-        }
-    }
 }
 
 fn script<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<Script> {

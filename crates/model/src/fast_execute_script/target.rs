@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 
 use super::{
     Host, HostPassword, PasswordHost, Target, TopologyNode,
-    fields::{Members, Reading, faulty, integer},
     read::{NAMES, switched},
 };
 use crate::{
     Rule, Secret,
     fault::{Step, write_step},
+    fields::{Members, Reading, faulty, integer},
     json::Node,
 };
 

@@ -21,12 +21,7 @@ impl FastExecuteScript {
 
     /// Writes the members of the canonical form into an object.
     pub fn write_members<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        if self.scope_pair {
-            map.serialize_entry("bk_scope_type", self.scope.kind())?;
-            map.serialize_entry("bk_scope_id", &self.scope.id().to_string())?;
-        } else {
-            map.serialize_entry("bk_biz_id", &self.scope.id())?;
-        }
+        self.scope.write(self.scope_pair, map)?;
         match &self.script {
             Script::Version(id) => map.serialize_entry("script_version_id", id)?,
             Script::Id(id) => map.serialize_entry("script_id", id)?,

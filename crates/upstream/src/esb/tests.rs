@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-use esbgate_model::{Needles, dialect::Dialect};
+use esbgate_model::{Component, Needles, dialect::Dialect};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
@@ -13,7 +13,7 @@ const SUCCESS: &str = r#"{"result":true,"code":0,"message":"","data":{"job_insta
 
 fn message() -> OutgoingMessage {
     OutgoingMessage {
-        path: "/api/c/compapi/v2/jobv3/fast_execute_script/",
+        component: Component::fast_execute_script(),
         authorization: Some(HeaderValue::from_static("{\"bk_app_code\":\"gate\"}")),
         headers: vec![
             (HeaderName::from_static("blueking-language"), HeaderValue::from_static("en")),

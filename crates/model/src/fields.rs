@@ -3,33 +3,59 @@
 use std::borrow::Cow;
 
 use crate::{
-    UnknownFields,
+    Switches, UnknownFields,
     credential::is_identity,
     fault::{Fault, Faults, MOST, Rule, Step, write_step},
     json::{Document, Node, Text},
 };
 
-use super::Switches;
-
 /// What has been found so far.
-pub(super) struct Reading<'d> {
-    pub(super) document: &'d Document,
-    pub(super) switches: Switches,
-    pub(super) faults: Faults,
-    pub(super) losers: Vec<&'static str>,
-    pub(super) dropped: Vec<String>,
+pub(crate) struct Reading<'d> {
+    pub(crate) document: &'d Document,
+    pub(crate) switches: Switches,
+    pub(crate) faults: Faults,
+    pub(crate) losers: Vec<&'static str>,
+    pub(crate) dropped: Vec<String>,
 }
 
 /// The known members of one object.
-pub(super) struct Members<'d, const N: usize> {
+pub(crate) struct Members<'d, const N: usize> {
     path: String,
     names: &'static [&'static str; N],
     nodes: [Option<&'d Node>; N],
 }
 
 impl<'d> Reading<'d> {
+    /// Nothing found yet.
+    pub(crate) fn new(document: &'d Document, switches: Switches) -> Self {
+        Self {
+            document,
+            switches,
+            faults: Faults::default(),
+            losers: Vec::new(),
+            dropped: Vec::new(),
+        }
+    }
+
+    /// Picks known members out of an object; the others are somebody else's to look at.
+    pub(crate) fn pick<const N: usize>(
+        &self,
+        members: &'d [(Text, Node)],
+        names: &'static [&'static str; N],
+    ) -> Members<'d, N> {
+        let mut nodes = [None; N];
+        for (name, node) in members {
+            let name = self.document.str(name);
+            let known = names.iter().position(|known| *known == name);
+            if let Some(slot) = known.and_then(|index| nodes.get_mut(index)) {
+                *slot = Some(node);
+            }
+        }
+        Members { path: String::new(), names, nodes }
+    }
+
     /// Sorts the members of an object into the known ones; deals with the others as policy says.
-    pub(super) fn members<const N: usize>(
+    pub(crate) fn members<const N: usize>(
         &mut self,
         path: &str,
         members: &'d [(Text, Node)],
@@ -42,13 +68,19 @@ impl<'d> Reading<'d> {
             if let Some(slot) = known.and_then(|index| nodes.get_mut(index)) {
                 *slot = Some(node);
             } else if !(path.is_empty() && is_identity(name)) {
-                self.unknown(path, name, names);
+                self.unknown(path, name, names.iter().copied());
             }
         }
         Members { path: path.to_owned(), names, nodes }
     }
 
-    fn unknown(&mut self, path: &str, name: &str, names: &'static [&'static str]) {
+    /// Deals with a name that the object does not have, as policy says.
+    pub(crate) fn unknown(
+        &mut self,
+        path: &str,
+        name: &str,
+        names: impl Iterator<Item = &'static str>,
+    ) {
         let full = |list_len: usize| list_len >= MOST;
         match self.switches.unknown_fields {
             UnknownFields::Refuse if full(self.faults.list().len()) => {
@@ -70,7 +102,7 @@ fn joined(path: &str, name: &str) -> String {
     path
 }
 
-fn suggest(name: &str, names: &'static [&'static str]) -> Option<&'static str> {
+fn suggest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     if name.len() > 64 {
         return None;
     }
@@ -80,38 +112,37 @@ fn suggest(name: &str, names: &'static [&'static str]) -> Option<&'static str> {
         strsim::damerau_levenshtein(&plain(&folded), &plain(known))
     };
     names
-        .iter()
-        .map(|known| (distance(known), *known))
+        .map(|known| (distance(known), known))
         .filter(|(distance, known)| *distance <= known.len().min(8) / 3)
         .min()
         .map(|(_, known)| known)
 }
 
 /// Whether a text counts as absent: empty or JSON's white space alone.
-pub(super) fn is_blank(text: &str) -> bool {
+pub(crate) fn is_blank(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
 impl<'d, const N: usize> Members<'d, N> {
     /// The path of a member.
-    pub(super) fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         joined(&self.path, name)
     }
 
     /// The node of a member that is not `null`.
-    pub(super) fn node(&self, name: &str) -> Option<&'d Node> {
+    pub(crate) fn node(&self, name: &str) -> Option<&'d Node> {
         self.raw(name).filter(|node| !matches!(node, Node::Null))
     }
 
     /// The node of a member, `null` too.
-    pub(super) fn raw(&self, name: &str) -> Option<&'d Node> {
+    pub(crate) fn raw(&self, name: &str) -> Option<&'d Node> {
         debug_assert!(self.names.contains(&name), "{name} is not read from this object");
         let index = self.names.iter().position(|known| *known == name)?;
         self.nodes.get(index).copied().flatten()
     }
 
     /// An integer, or its decimal text. Blanks around the text are taken where `padded`.
-    pub(super) fn integer(&self, r: &mut Reading<'d>, name: &str, padded: bool) -> Option<i64> {
+    pub(crate) fn integer(&self, r: &mut Reading<'d>, name: &str, padded: bool) -> Option<i64> {
         integer(r.document, self.node(name)?, padded)
             .map_err(|rule| r.faults.push(self.at(name), rule))
             .ok()
@@ -119,7 +150,7 @@ impl<'d, const N: usize> Members<'d, N> {
     }
 
     /// An integer of a range.
-    pub(super) fn within(
+    pub(crate) fn within(
         &self,
         r: &mut Reading<'d>,
         name: &str,
@@ -135,7 +166,7 @@ impl<'d, const N: usize> Members<'d, N> {
     }
 
     /// A plain text; an integer counts as its text, as JOB reads it. Blank is absent.
-    pub(super) fn text(&self, r: &mut Reading<'d>, name: &str) -> Option<Cow<'d, str>> {
+    pub(crate) fn text(&self, r: &mut Reading<'d>, name: &str) -> Option<Cow<'d, str>> {
         let text = match self.node(name)? {
             Node::String(text) => Cow::Borrowed(r.document.str(text)),
             Node::Integer(number) => Cow::Owned(number.to_string()),
@@ -149,7 +180,7 @@ impl<'d, const N: usize> Members<'d, N> {
     }
 
     /// A text that must be a JSON string: numbers are not taken.
-    pub(super) fn string(&self, r: &mut Reading<'d>, name: &str) -> Option<&'d str> {
+    pub(crate) fn string(&self, r: &mut Reading<'d>, name: &str) -> Option<&'d str> {
         match self.node(name)? {
             Node::String(text) => Some(r.document.str(text)).filter(|text| !is_blank(text)),
             Node::Bool(_)
@@ -166,7 +197,7 @@ impl<'d, const N: usize> Members<'d, N> {
     }
 
     /// The elements of an array; absent is empty.
-    pub(super) fn array(&self, r: &mut Reading<'d>, name: &str) -> &'d [Node] {
+    pub(crate) fn array(&self, r: &mut Reading<'d>, name: &str) -> &'d [Node] {
         match self.node(name) {
             None => &[],
             Some(Node::Array(elements)) => elements,
@@ -178,7 +209,7 @@ impl<'d, const N: usize> Members<'d, N> {
     }
 
     /// The members of an object.
-    pub(super) fn object(&self, r: &mut Reading<'d>, name: &str) -> Option<&'d [(Text, Node)]> {
+    pub(crate) fn object(&self, r: &mut Reading<'d>, name: &str) -> Option<&'d [(Text, Node)]> {
         let node = self.node(name)?;
         if let Node::Object(members) = node {
             return Some(members);
@@ -194,7 +225,7 @@ impl<'d, const N: usize> Members<'d, N> {
 }
 
 /// Reads an integer literal within int64 or its decimal text.
-pub(super) fn integer(document: &Document, node: &Node, padded: bool) -> Result<Option<i64>, Rule> {
+pub(crate) fn integer(document: &Document, node: &Node, padded: bool) -> Result<Option<i64>, Rule> {
     match node {
         Node::Null => Ok(None),
         Node::Integer(value) => Ok(Some(*value)),
@@ -214,7 +245,7 @@ pub(super) fn integer(document: &Document, node: &Node, padded: bool) -> Result<
 }
 
 /// Whether any fault stands at `path` or below.
-pub(super) fn faulty(faults: &Faults, path: &str) -> bool {
+pub(crate) fn faulty(faults: &Faults, path: &str) -> bool {
     let below = |fault: &Fault| {
         fault
             .path
