@@ -5,12 +5,13 @@
 mod answer;
 mod esb;
 mod esb_legacy;
+mod mask;
 
 use bytes::Bytes;
 use http::HeaderValue;
 
 pub use self::answer::{Answer, Meaning, Outcome};
-use crate::{ComponentCall, Name, Needles, Secret};
+use crate::{Component, ComponentCall, Name, Needles, Secret};
 
 /// Which dialect the upstream speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +68,17 @@ impl Dialect {
         }
     }
 
-    /// Reads an answer: what it means, and the body that a caller may see.
+    /// Reads an answer to a call of `component`: what it means, and the body that a caller may see.
     #[must_use]
-    pub fn read(self, status: http::StatusCode, body: &[u8], echoes: &Needles) -> Answer {
+    pub fn read(
+        self,
+        component: Component,
+        status: http::StatusCode,
+        body: &[u8],
+        echoes: &Needles,
+    ) -> Answer {
         match self {
-            Self::Esb | Self::EsbLegacy => answer::read(status, body, echoes),
+            Self::Esb | Self::EsbLegacy => answer::read(component, status, body, echoes),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The ESB client: the innermost service, where a call leaves the gateway or does not.
 //!
 //! The ESB closes its connection after every answer, so every call has its own. Another endpoint is tried
-//! only while no byte can have left.
+//! only while no byte can have left, or for a read, once.
 
 use std::{
     future::Future,
@@ -19,6 +19,7 @@ use esbgate_core::{
     NoAnswer, NotSent, OutgoingMessage, Rejection, UpstreamAnswer, UpstreamMetrics,
     UpstreamRequest, UpstreamResult,
 };
+use esbgate_model::Kind;
 use http::{
     HeaderName, HeaderValue, Method, Request, Uri,
     header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST},
@@ -76,6 +77,21 @@ enum Exchange {
     Silent(NoAnswer),
 }
 
+impl Exchange {
+    /// A read changes nothing, so it is asked once more where its connection was lost; nothing else ever
+    /// is. An endpoint that is slow is not asked again: the answer would come twice as late.
+    fn may_be_repeated(&self, kind: Kind) -> bool {
+        let lost = match self {
+            Self::NotSent | Self::Silent(NoAnswer::Broken) => true,
+            Self::Silent(NoAnswer::Timeout) | Self::Answered(_) => false,
+        };
+        match kind {
+            Kind::Read => lost,
+            Kind::Execute | Kind::Write => false,
+        }
+    }
+}
+
 impl std::fmt::Debug for Esb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Esb").field("endpoints", &self.0.endpoints.len()).finish_non_exhaustive()
@@ -129,9 +145,16 @@ impl Shared {
             Err(reason) => return (UpstreamResult::NotSent, pending.not_sent(reason)),
         };
         let departed = pending.depart();
-        match self.exchange(wire, host, &message).await {
+        let mut exchange = self.exchange(wire, host, &message).await;
+        if exchange.may_be_repeated(message.component.kind())
+            && let Ok((wire, host)) = self.connect().await
+        {
+            exchange = self.exchange(wire, host, &message).await;
+        }
+        match exchange {
             Exchange::Answered(Reply { status, body }) => {
-                let answer = message.dialect.read(status, &body, &message.echoes);
+                let answer =
+                    message.dialect.read(message.component, status, &body, &message.echoes);
                 (UpstreamResult::Answered, departed.answered(answer))
             }
             Exchange::NotSent => (UpstreamResult::NotSent, departed.not_sent(NotSent::Closed)),

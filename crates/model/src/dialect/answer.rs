@@ -9,12 +9,13 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Executed, Needles};
+use super::mask::Mask;
+use crate::{Component, Executed, Needles};
 
 /// The outcome of a call that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The script was started.
+    /// The call was carried out.
     Success,
     /// The ESB or JOB refused the call before anything ran.
     Failed,
@@ -54,7 +55,8 @@ pub struct Answer {
     pub meaning: Meaning,
     /// The ESB's status.
     pub status: StatusCode,
-    /// The ESB's object for the caller, with `executed`; empty when the answer is unreadable.
+    /// The ESB's object for the caller, with `executed` unless the component is a read; empty when the
+    /// answer is unreadable.
     pub body: Bytes,
 }
 
@@ -129,7 +131,12 @@ struct Data {
 }
 
 /// Reads an answer.
-pub(super) fn read(status: StatusCode, body: &[u8], echoes: &Needles) -> Answer {
+pub(super) fn read(
+    component: Component,
+    status: StatusCode,
+    body: &[u8],
+    echoes: &Needles,
+) -> Answer {
     let text = std::str::from_utf8(body).ok();
     let members = text.and_then(|text| serde_json::from_str::<Members<'_>>(text).ok());
     let envelope = text.and_then(|text| serde_json::from_str::<Envelope>(text).ok());
@@ -160,8 +167,10 @@ pub(super) fn read(status: StatusCode, body: &[u8], echoes: &Needles) -> Answer 
         request_id: envelope.request_id.map(|id| short(&id, echoes)),
         job_request_id: envelope.job_request_id.map(|id| short(&id, echoes)),
     };
-    let body = for_caller(&members, executed, internal, echoes);
-    Answer { meaning, status, body }
+    let said = component.kind().tells_executed().then_some(executed);
+    // Fails closed: what cannot be masked is not passed on.
+    for_caller(&members, said, internal, echoes, Mask::new(component.hidden()))
+        .map_or_else(|| unreadable(status), |body| Answer { meaning, status, body })
 }
 
 fn short(id: &str, echoes: &Needles) -> Box<str> {
@@ -235,10 +244,11 @@ const WITHHELD: &str = "\"the ESB reports a fault behind it; its text is in the 
 
 fn for_caller(
     members: &[(String, &RawValue)],
-    executed: Executed,
+    executed: Option<Executed>,
     internal: bool,
     echoes: &Needles,
-) -> Bytes {
+    mask: Mask,
+) -> Option<Bytes> {
     let mut text = String::with_capacity(256);
     text.push('{');
     for (name, value) in members {
@@ -248,15 +258,24 @@ fn for_caller(
         }
         text.push_str(&serde_json::Value::from(name.as_str()).to_string());
         text.push(':');
-        text.push_str(if internal && name == "message" { WITHHELD } else { value.get() });
+        if internal && name == "message" {
+            text.push_str(WITHHELD);
+        } else {
+            text.push_str(&mask.apply(value.get())?);
+        }
         text.push(',');
     }
     // Ours comes after the blanking, so that no echo can touch it.
     let mut clean = without_echoes(text, echoes);
-    clean.push_str("\"executed\":\"");
-    clean.push_str(executed.as_str());
-    clean.push_str("\"}");
-    Bytes::from(clean)
+    if let Some(executed) = executed {
+        clean.push_str("\"executed\":\"");
+        clean.push_str(executed.as_str());
+        clean.push('"');
+    } else if clean.ends_with(',') {
+        clean.pop();
+    }
+    clean.push('}');
+    Some(Bytes::from(clean))
 }
 
 /// Blanks echoes in an object that still lacks its last member. An echo behind `\u` escapes is only seen

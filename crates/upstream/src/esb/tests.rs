@@ -216,7 +216,10 @@ async fn an_answer_that_stalls_in_its_body_is_a_timeout() {
 async fn html_is_an_answer_and_left_to_the_dialect() {
     let exchange = exchanged(sized("<html>502</html>")).await;
     let body = body_of(exchange);
-    let answer = Dialect::Esb.read(http::StatusCode::OK, &body, &message().echoes);
+    let answer = {
+        let message = message();
+        Dialect::Esb.read(message.component, http::StatusCode::OK, &body, &message.echoes)
+    };
     assert_eq!(answer.meaning.outcome, esbgate_model::dialect::Outcome::Unreadable);
 }
 

@@ -3,7 +3,12 @@ use super::*;
 const SECRET: &str = "esb-secret-1";
 
 fn answer(body: &str) -> Answer {
-    read(StatusCode::OK, body.as_bytes(), &Needles::new([SECRET]))
+    answer_of("fast_execute_script", body)
+}
+
+fn answer_of(component: &str, body: &str) -> Answer {
+    let component = Component::named(component).unwrap();
+    read(component, StatusCode::OK, body.as_bytes(), &Needles::new([SECRET]))
 }
 
 fn text(answer: &Answer) -> &str {
@@ -43,7 +48,7 @@ fn what_is_no_answer_of_an_esb_is_unreadable() {
     for body in ["", "<html>", "[]", "null", r#"{"result":true"#, r#"{"result":"yes"}"#, "{}"] {
         assert_eq!(answer(body).meaning.outcome, Outcome::Unreadable, "{body}");
     }
-    let bad = read(StatusCode::OK, b"\xff", &Needles::new([]));
+    let bad = read(Component::fast_execute_script(), StatusCode::OK, b"\xff", &Needles::new([]));
     assert_eq!(bad.meaning.outcome, Outcome::Unreadable);
 }
 
@@ -72,4 +77,25 @@ fn the_answer_cannot_say_executed_in_our_place() {
 fn an_answer_that_says_a_name_twice_has_no_meaning() {
     let answer = answer(r#"{"result":true,"code":0,"x":1,"x":2}"#);
     assert_eq!(answer.meaning.outcome, Outcome::Unreadable);
+}
+
+#[test]
+fn an_answer_to_a_read_is_the_esbs_own_object() {
+    let body = r#"{"result":true,"code":0,"data":{"total":1.0},"message":""}"#;
+    assert_eq!(text(&answer_of("get_cron_list", body)), body);
+    for tells in ["delete_cron", "execute_job_plan"] {
+        assert!(text(&answer_of(tells, body)).ends_with(r#","executed":"yes"}"#));
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_masked_is_not_passed_on() {
+    let plan = |data: &str| {
+        answer_of("get_job_plan_detail", &format!(r#"{{"result":true,"code":0,"data":{data}}}"#))
+    };
+    let step = r#"{"script_param":"cA==","is_param_sensitive":1}"#;
+    assert!(text(&plan(step)).contains(r#""script_param":"***""#));
+    let deep = plan(&format!("{}{step}{}", "[".repeat(40), "]".repeat(40)));
+    assert!(deep.body.is_empty());
+    assert_eq!(deep.meaning.outcome, Outcome::Unreadable);
 }
