@@ -3,11 +3,14 @@
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
 mod calls;
+mod certificates;
 mod clients;
+mod drip;
 mod faults;
 mod identity;
 mod jwt;
 mod refusals;
 mod secrets;
 mod support;
+mod tls;
 mod vectors;

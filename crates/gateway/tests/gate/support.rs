@@ -1,6 +1,11 @@
 //! One gateway of its own for each test, between stand-ins of its own.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use esbgate_gateway::{Running, SystemClock, command::settings, start};
 use esbgate_standin::{App, Business, Options, Script, Standin, World};
@@ -23,6 +28,12 @@ pub struct Files {
     pub boot_extra: String,
     pub upstream_extra: String,
     pub kind: &'static str,
+    /// Members of the listener besides its address.
+    pub listen_extra: String,
+    /// TLS of the ESB.
+    pub esb_tls: Option<Arc<rustls::ServerConfig>>,
+    /// Further files of the folder: name and text.
+    pub beside: Vec<(&'static str, String)>,
 }
 
 impl Default for Files {
@@ -32,7 +43,54 @@ impl Default for Files {
             boot_extra: String::new(),
             upstream_extra: String::new(),
             kind: "esb",
+            listen_extra: String::new(),
+            esb_tls: None,
+            beside: Vec::new(),
         }
+    }
+}
+
+impl Files {
+    /// The stand-ins of a world, and a folder with the two files that name them.
+    pub async fn lay_out(&self, world: World) -> (Standin, TempDir) {
+        let tls = self.esb_tls.clone();
+        let standin = Standin::start(Options { tls, ..Options::from(world) }).await.unwrap();
+        let folder = TempDir::new().unwrap();
+        let boot = self.boot(&standin, &folder);
+        let beside = self.beside.iter().map(|(name, text)| (*name, text.as_str()));
+        let own = [
+            ("esb.secret", ESB_SECRET),
+            ("hmac.key", "hmac-key-canary-1-0123456789abcdef"),
+            ("policy.yaml", &self.policy),
+            ("esbgate.yaml", &boot),
+        ];
+        for (name, text) in own.into_iter().chain(beside) {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        (standin, folder)
+    }
+
+    fn boot(&self, standin: &Standin, folder: &TempDir) -> String {
+        format!(
+            r#"version: 1
+listen: [{{address: "127.0.0.1:0"{}}}]
+hosts: [127.0.0.1, localhost]
+monitor: {{address: "127.0.0.1:0"}}
+upstream: {{kind: {}, endpoints: ["{}"]{}}}
+login: {{url: "{}"}}
+credentials:
+  ops_gateway: {{bk_app_code: ops_gateway, bk_app_secret: {{current: {{file: esb.secret}}}}}}
+journal: {{dir: {}, durability: written, hmac_key: {{file: hmac.key}}}}
+policy: policy.yaml
+{}"#,
+            self.listen_extra,
+            self.kind,
+            standin.esb_url(),
+            self.upstream_extra,
+            standin.login_url(),
+            folder.path().join("journal").display(),
+            self.boot_extra,
+        )
     }
 }
 
@@ -105,35 +163,7 @@ impl Gate {
     }
 
     pub async fn in_world(files: Files, world: World) -> Self {
-        let standin = Standin::start(Options::from(world)).await.unwrap();
-        let folder = TempDir::new().unwrap();
-        let boot = format!(
-            r#"version: 1
-listen: [{{address: "127.0.0.1:0"}}]
-hosts: [127.0.0.1, localhost]
-monitor: {{address: "127.0.0.1:0"}}
-upstream: {{kind: {}, endpoints: ["{}"]{}}}
-login: {{url: "{}"}}
-credentials:
-  ops_gateway: {{bk_app_code: ops_gateway, bk_app_secret: {{current: {{file: esb.secret}}}}}}
-journal: {{dir: {}, durability: written, hmac_key: {{file: hmac.key}}}}
-policy: policy.yaml
-{}"#,
-            files.kind,
-            standin.esb_url(),
-            files.upstream_extra,
-            standin.login_url(),
-            folder.path().join("journal").display(),
-            files.boot_extra,
-        );
-        for (name, text) in [
-            ("esb.secret", ESB_SECRET),
-            ("hmac.key", "hmac-key-canary-1-0123456789abcdef"),
-            ("policy.yaml", &files.policy),
-            ("esbgate.yaml", &boot),
-        ] {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
+        let (standin, folder) = files.lay_out(world).await;
         let settings = settings(&folder.path().join("esbgate.yaml"));
         let settings = settings.unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
         let running = start(settings, Arc::new(SystemClock::start())).await.unwrap();
@@ -142,24 +172,11 @@ policy: policy.yaml
 
     /// Sends bytes and reads until the peer closes.
     pub async fn raw(&self, bytes: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.running.addresses()[0]).await.unwrap();
-        stream.write_all(bytes).await.unwrap();
-        let mut answer = Vec::new();
-        let read = stream.read_to_end(&mut answer);
-        tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
-        String::from_utf8(answer).unwrap()
+        exchange(self.running.addresses()[0], bytes).await
     }
 
     pub async fn send(&self, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut head = format!(
-            "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {}\r\n",
-            body.len()
-        );
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        let text = self.raw(format!("{head}\r\n{body}").as_bytes()).await;
-        Answer::read(&text)
+        Answer::read(&self.raw(post(headers, body).as_bytes()).await)
     }
 
     /// Sends a call as the exempted user.
@@ -182,18 +199,11 @@ policy: policy.yaml
     }
 
     pub fn journal_files(&self) -> Vec<PathBuf> {
-        let dir = std::fs::read_dir(self.running.journal_path()).unwrap();
-        dir.map(|entry| entry.unwrap().path()).collect()
+        journal_files(&self.running.journal_path())
     }
 
     pub fn journal(&self) -> Vec<Value> {
-        let texts =
-            self.journal_files().into_iter().map(|path| std::fs::read_to_string(path).unwrap());
-        texts
-            .flat_map(|text| {
-                text.lines().map(|l| serde_json::from_str(l).unwrap()).collect::<Vec<_>>()
-            })
-            .collect()
+        journal(&self.running.journal_path())
     }
 
     pub fn records(&self, kind: &str) -> Vec<Value> {
@@ -221,6 +231,43 @@ policy: policy.yaml
     pub async fn stop(self) -> (bool, Standin, TempDir) {
         (self.running.stop(PATIENCE).await, self.standin, self.folder)
     }
+}
+
+pub fn journal_files(boot: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(boot).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The records of a boot.
+pub fn journal(boot: &Path) -> Vec<Value> {
+    let texts = journal_files(boot).into_iter().map(|path| std::fs::read_to_string(path).unwrap());
+    texts
+        .flat_map(|text| {
+            let lines = text.lines().filter(|line| !line.is_empty());
+            lines.map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// Sends bytes and reads until the peer closes.
+pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// A request that asks for the connection to be closed.
+pub fn post(headers: &[(&str, &str)], body: &str) -> String {
+    let mut head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    format!("{head}\r\n{body}")
 }
 
 pub fn authorization(user_key: &str, user: &str) -> String {
