@@ -10,7 +10,8 @@ venv=${ESBGATE_TEST_VENV:-$here/../target/test-tools/venv}
 # command or module | Debian package | what the tests do with it
 needs=(
   'promtool|prometheus|checks the metrics, the alert rules and their tests'
-  'curl|curl|calls the gateway over HTTP/1.1 and HTTP/2'
+  'curl|curl|calls the gateway over HTTP/1.1 and HTTP/2, in clear and over TLS'
+  'prlimit|util-linux|lets the journal of a served gateway grow no more'
   'python3|python3|runs the BlueKing Python clients'
   'python3 -m venv|python3-venv|keeps the Python clients apart from the system'
 )

@@ -1,6 +1,6 @@
 //! `serve`: from the two files to a gateway that runs until it is told to stop.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{error::Error, fmt, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use esbgate_config::{Boot, BootDocument, Durability, ListenTls, Plan, PolicyDocument, Problem};
 use esbgate_core::{Clock as _, HeadRules};
@@ -40,7 +40,7 @@ async fn serve(settings: Settings) -> ExitCode {
     };
     let running = match start(settings, Arc::new(SystemClock::start())).await {
         Ok(running) => running,
-        Err(error) => return super::failed(&error),
+        Err(error) => return super::failed(&Causes(&error)),
     };
     tracing::info!(
         addresses = ?running.addresses(),
@@ -57,15 +57,40 @@ async fn serve(settings: Settings) -> ExitCode {
     }
 }
 
+/// Linux's number on every platform that is shipped; `SignalKind` does not name it.
+const SIGXFSZ: SignalKind = SignalKind::from_raw(25);
+
 /// The signals that end a gateway.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
+/// An error with what lies behind it, each cause once.
+struct Causes<'a>(&'a dyn Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        let mut behind = self.0.source();
+        while let Some(cause) = behind {
+            let text = cause.to_string();
+            // Some errors say their cause themselves.
+            if !said.contains(&text) {
+                said = format!("{said}: {text}");
+            }
+            behind = cause.source();
+        }
+        f.write_str(&said)
+    }
+}
+
 impl Stop {
     fn listen() -> std::io::Result<Self> {
         let terminate = signal(SignalKind::terminate())?;
+        // Under a limit on file sizes the kernel kills who writes on, unless the signal is caught. The
+        // write then fails like on a full disk, and the journal refuses calls. Caught once is for good.
+        drop(signal(SIGXFSZ)?);
         Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
