@@ -101,7 +101,8 @@ fn prove_app<'a>(
     }
     let code = first_true(source, &["bk_app_code", "app_code"]).ok_or(EsbError::NoAppCode)?;
     let code = python_text(code)?;
-    let known = world.apps.iter().find(|app| app.code == code);
+    let asked = asked_at_bkauth(&code);
+    let known = world.apps.iter().find(|app| app.code == asked);
     if params.signed {
         // The ESB's signature check cannot pass for a POST; only its debug switch lets one by.
         return if params.skips_signature && world.believes_tokens {
@@ -116,6 +117,20 @@ fn prove_app<'a>(
         return Err(EsbError::WrongSecret);
     }
     Ok((ClaimedApp { code, known }, AppProof::Secret))
+}
+
+/// The code stands in the path of bkauth's URL, whose dot segments are removed before it is sent: what is asked
+/// for may be another application than the one that goes on.
+fn asked_at_bkauth(code: &str) -> String {
+    let mut segments = Vec::new();
+    for segment in code.split('/') {
+        match segment {
+            "." => {}
+            ".." => drop(segments.pop()),
+            other => segments.push(other),
+        }
+    }
+    segments.join("/")
 }
 
 fn prove_user(

@@ -260,3 +260,14 @@ async fn a_cookie_and_other_headers_name_nobody() {
     let reply = run_with(&standin, &lines, &body).await;
     assert!(reply.message().contains("please provide a valid user identity"));
 }
+
+#[tokio::test]
+async fn a_code_with_dot_segments_is_verified_as_another_application_and_keeps_its_spelling() {
+    let standin = Standin::start(trusted()).await.unwrap();
+    for (code, code_of_answer) in [("x/../gateway_app", 0), ("gateway_app/x", 1_306_000)] {
+        let header = HEADER.replace("gateway_app", code);
+        let reply = run_with(&standin, &[&header], &anonymous()).await;
+        assert_eq!(reply.code(), Some(code_of_answer), "{code}");
+    }
+    assert_eq!(standin.history().runs()[0].app, "x/../gateway_app");
+}
