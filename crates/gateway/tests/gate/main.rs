@@ -11,6 +11,7 @@ mod identity;
 mod journal_down;
 mod jwt;
 mod refusals;
+mod risks;
 mod secrets;
 mod served;
 mod support;

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use esbgate_core::Clock;
 use esbgate_gateway::{Running, SystemClock, command::settings, start};
 use esbgate_standin::{App, Business, Options, Script, Standin, World};
 use serde_json::{Value, json};
@@ -132,7 +133,6 @@ apps:
 }
 
 fn in_thirty_days() -> String {
-    use esbgate_core::Clock as _;
     let now = SystemClock::start().now().wall;
     (now + jiff::SignedDuration::from_hours(30 * 24)).to_string()
 }
@@ -163,10 +163,14 @@ impl Gate {
     }
 
     pub async fn in_world(files: Files, world: World) -> Self {
+        Self::by_clock(files, world, Arc::new(SystemClock::start())).await
+    }
+
+    pub async fn by_clock(files: Files, world: World, clock: Arc<dyn Clock>) -> Self {
         let (standin, folder) = files.lay_out(world).await;
         let settings = settings(&folder.path().join("esbgate.yaml"));
         let settings = settings.unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
-        let running = start(settings, Arc::new(SystemClock::start())).await.unwrap();
+        let running = start(settings, clock).await.unwrap();
         Self { running, standin, folder }
     }
 
