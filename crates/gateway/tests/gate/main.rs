@@ -10,6 +10,7 @@ mod faults;
 mod identity;
 mod journal_down;
 mod jwt;
+mod must_hold;
 mod refusals;
 mod risks;
 mod secrets;
