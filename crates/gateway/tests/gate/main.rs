@@ -10,6 +10,7 @@ mod faults;
 mod identity;
 mod journal_down;
 mod jwt;
+mod jwt_algorithms;
 mod must_hold;
 mod refusals;
 mod risks;
