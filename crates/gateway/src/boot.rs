@@ -220,6 +220,13 @@ impl Running {
         self.servers.shutdown().await;
         let journal = self.journal;
         let closed = tokio::task::spawn_blocking(move || journal.close()).await;
-        ended && matches!(closed, Ok(Ok(())))
+        let closed = matches!(closed, Ok(Ok(())));
+        if !ended {
+            tracing::error!("calls were still running when the time to stop was over");
+        }
+        if !closed {
+            tracing::error!("journal has no stop record");
+        }
+        ended && closed
     }
 }

@@ -53,7 +53,7 @@ async fn serve(settings: Settings) -> ExitCode {
     if running.stop(GRACE).await {
         ExitCode::SUCCESS
     } else {
-        super::failed(&"calls were still running when the time to stop was over")
+        super::failed(&"the stop was not in order; the log says what is missing")
     }
 }
 

@@ -108,6 +108,16 @@ async fn an_outcome_that_is_unknown_stays_unknown_when_it_cannot_be_written() {
     gate.call(&call()).await.is(503, "AUDIT_UNAVAILABLE", "no");
 }
 
+#[tokio::test]
+async fn a_stop_without_a_record_fails_and_says_so() {
+    let mut gate = Served::start().await;
+    gate.limit_files("0").await;
+    let (status, log) = gate.stop().await;
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("journal has no stop record"), "{log}");
+    assert!(!log.contains("still running"), "{log}");
+}
+
 /// Starts a gateway that must not start; gives what it says.
 async fn refused(command: &mut Command) -> String {
     let output = timeout(PATIENCE, command.stdout(Stdio::piped()).output()).await.unwrap().unwrap();
