@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -14,20 +15,21 @@ use super::{BoxFuture, take_ready};
 
 /// Turns panics of everything further in into [`Rejection::Internal`].
 #[derive(Debug, Clone)]
-pub struct CatchPanicLayer(Metrics);
+pub struct CatchPanicLayer(Arc<Metrics>);
 
 impl CatchPanicLayer {
     /// Counts panics in `metrics`.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self(metrics)
+        // Shared, because the stack is cloned for each request and the families are many.
+        Self(Arc::new(metrics))
     }
 }
 
 /// See [`CatchPanicLayer`].
 #[derive(Debug, Clone)]
 pub struct CatchPanic<S> {
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     inner: S,
 }
 
@@ -35,7 +37,7 @@ impl<S> Layer<S> for CatchPanicLayer {
     type Service = CatchPanic<S>;
 
     fn layer(&self, inner: S) -> CatchPanic<S> {
-        CatchPanic { metrics: self.0.clone(), inner }
+        CatchPanic { metrics: Arc::clone(&self.0), inner }
     }
 }
 
@@ -54,7 +56,7 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         let mut inner = take_ready(&mut self.inner);
-        let metrics = self.metrics.clone();
+        let metrics = Arc::clone(&self.metrics);
         Box::pin(async move {
             // A broken half of a request is dropped here and never looked at again.
             let outcome = AssertUnwindSafe(async move { inner.call(request).await });

@@ -1,7 +1,10 @@
 //! From here on a tracked task owns the call, not the caller's connection: a caller who leaves cancels
 //! nothing and frees nothing, and a stop waits for the task.
 
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use esbgate_core::{AuthenticatedCall, Metrics, Rejection};
 use tokio_util::task::TaskTracker;
@@ -14,14 +17,15 @@ use super::{BoxFuture, take_ready};
 #[derive(Debug, Clone)]
 pub struct DetachLayer {
     tasks: TaskTracker,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
 }
 
 impl DetachLayer {
     /// Hands calls over to tasks of `tasks`, and counts their panics in `metrics`.
     #[must_use]
     pub fn new(tasks: TaskTracker, metrics: Metrics) -> Self {
-        Self { tasks, metrics }
+        // Shared, because the stack is cloned for each request and the families are many.
+        Self { tasks, metrics: Arc::new(metrics) }
     }
 }
 
@@ -56,7 +60,7 @@ where
     fn call(&mut self, call: AuthenticatedCall) -> Self::Future {
         let mut inner = take_ready(&mut self.inner);
         let trace = call.trace().clone();
-        let metrics = self.layer.metrics.clone();
+        let metrics = Arc::clone(&self.layer.metrics);
         let noted = trace.clone();
         let task = self.layer.tasks.spawn(async move {
             let answer = inner.call(call).await;
