@@ -30,10 +30,10 @@ impl Needles {
         for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORTEST) {
             spellings.push(secret.to_owned());
             spellings.push(escaped(secret));
-            spellings.push(percent(secret, false));
-            spellings.push(percent(secret, true));
-            spellings.push(secret.bytes().map(|b| format!("{b:02x}")).collect());
-            spellings.push(secret.bytes().map(|b| format!("{b:02X}")).collect());
+            for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
+                spellings.push(percent(secret, digits));
+                spellings.push(hexadecimal(secret, digits));
+            }
             spellings.extend((0..3).flat_map(|lead| aligned(secret, lead)));
         }
         spellings.sort_unstable_by_key(|spelling| std::cmp::Reverse(spelling.len()));
@@ -65,15 +65,25 @@ fn escaped(secret: &str) -> String {
     quoted.trim_matches('"').to_owned()
 }
 
-fn percent(secret: &str, upper: bool) -> String {
+/// Both digits of a byte.
+fn pair(byte: u8, digits: &[u8; 16]) -> [char; 2] {
+    [byte >> 4, byte & 15].map(|half| digits.get(usize::from(half)).map_or('0', |b| char::from(*b)))
+}
+
+fn hexadecimal(secret: &str, digits: &[u8; 16]) -> String {
+    let mut written = String::with_capacity(secret.len() * 2);
+    secret.bytes().for_each(|byte| written.extend(pair(byte, digits)));
+    written
+}
+
+fn percent(secret: &str, digits: &[u8; 16]) -> String {
     let mut written = String::with_capacity(secret.len() * 3);
-    for b in secret.bytes() {
-        if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
-            written.push(char::from(b));
-        } else if upper {
-            written.push_str(&format!("%{b:02X}"));
+    for byte in secret.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            written.push(char::from(byte));
         } else {
-            written.push_str(&format!("%{b:02x}"));
+            written.push('%');
+            written.extend(pair(byte, digits));
         }
     }
     written
@@ -114,6 +124,8 @@ mod tests {
             r#"s3cr\"t/k?y+1"#.into(),
             "s3cr%22t%2Fk%3Fy%2B1".into(),
             "s3cr%22t%2fk%3fy%2b1".into(),
+            "7333637222742f6b3f792b31".into(),
+            "7333637222742F6B3F792B31".into(),
         ] {
             let text = format!("before {echo} after");
             assert_eq!(needles.blank(&text), "before *** after");
