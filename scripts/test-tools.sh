@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts in place what the tests need besides Rust: promtool, curl, Python and a venv with the BlueKing client.
+# Puts in place what the tests need besides Rust: promtool, curl, Python and a venv with the BlueKing client and more.
 # Does nothing, quickly, when all of it is there. Installs Debian packages only as root; otherwise it says what is missing.
 set -euo pipefail
 
@@ -12,7 +12,7 @@ needs=(
   'promtool|prometheus|checks the metrics, the alert rules and their tests'
   'curl|curl|calls the gateway over HTTP/1.1 and HTTP/2, in clear and over TLS'
   'prlimit|util-linux|lets the journal of a served gateway grow no more'
-  'python3|python3|runs the BlueKing Python clients'
+  'python3|python3|runs the BlueKing Python clients and the hostile corpora'
   'python3 -m venv|python3-venv|keeps the Python clients apart from the system'
 )
 
@@ -78,7 +78,7 @@ fi
 # The copy is written last, so that an interrupted installation is done again.
 installed=$venv/installed-requirements.txt
 if ! cmp -s "$requirements" "$installed" ||
-  ! "$venv/bin/python" -c 'import bkapi_component.open.client, requests' 2>/dev/null; then
+  ! "$venv/bin/python" -c 'import bkapi_component.open.client, cryptography, hpack, requests' 2>/dev/null; then
   echo "test-tools: building $venv"
   rm -rf "$venv"
   mkdir -p "$(dirname "$venv")"
