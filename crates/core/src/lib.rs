@@ -9,6 +9,7 @@ mod authenticate;
 mod authorize;
 mod bucket;
 mod charge;
+mod head_fault;
 mod interpret;
 mod introspect;
 mod journal;
@@ -35,6 +36,7 @@ pub use self::{
     authorize::{Authorize, GrantedCall},
     bucket::{Bucket, Charge as Paid, Left, Quota, Refused},
     charge::{Charge, ChargedCall},
+    head_fault::HeadFault,
     interpret::{Call, Interpret},
     introspect::{Introspect, IntrospectedCall},
     journal::{JournaledCall, Reply, SettledAnswer, WriteAhead},

@@ -234,8 +234,7 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Rejection> {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
-        // The HTTP library takes a Content-Length beside it away before it is seen here, and closes the
-        // connection after the request, so what follows is never read as a second one.
+        // A Content-Length beside it is a `HeadFault`: HTTP libraries take it away before it is seen here.
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
         (Some(_), _) => Err(refuse("`chunked` alone")),
     }

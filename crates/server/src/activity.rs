@@ -21,6 +21,8 @@ use tokio::{
     time::Instant,
 };
 
+use crate::heads::{Findings, Heads};
+
 /// No byte has come since the last request ended.
 const QUIET: u64 = u64::MAX;
 
@@ -122,18 +124,20 @@ impl Drop for Running {
 }
 
 pin_project! {
-    /// A stream whose arriving bytes are noticed.
+    /// A stream whose arriving bytes are noticed, and read for heads.
     #[derive(Debug)]
     pub(crate) struct Watched<I> {
         #[pin]
         inner: I,
         activity: Arc<Activity>,
+        heads: Heads,
+        findings: Arc<Findings>,
     }
 }
 
 impl<I> Watched<I> {
-    pub(crate) fn new(inner: I, activity: Arc<Activity>) -> Self {
-        Self { inner, activity }
+    pub(crate) fn new(inner: I, activity: Arc<Activity>, findings: Arc<Findings>) -> Self {
+        Self { inner, activity, heads: Heads::default(), findings }
     }
 }
 
@@ -146,8 +150,10 @@ impl<I: AsyncRead> AsyncRead for Watched<I> {
         let this = self.project();
         let before = buffer.filled().len();
         let polled = this.inner.poll_read(cx, buffer);
-        if buffer.filled().len() > before {
+        let arrived = buffer.filled().get(before..).unwrap_or_default();
+        if !arrived.is_empty() {
             this.activity.noticed();
+            this.heads.read(arrived, this.findings);
         }
         polled
     }

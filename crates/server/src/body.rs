@@ -76,7 +76,11 @@ impl Gather for ReadBody {
 
     async fn run(&self, traced: TracedRequest) -> Result<ReceivedRequest, Rejection> {
         let TracedRequest { downstream, trace } = traced;
-        let Downstream { request, peer, received_at } = downstream;
+        let Downstream { request, peer, received_at, head_fault } = downstream;
+        // Where the head has several readings, so has the length of the body.
+        if let Some(fault) = head_fault {
+            return Err(fault.into());
+        }
         let (head, body) = request.into_parts();
         let (body, permit) = self.read(body).await?;
         Ok(ReceivedRequest {

@@ -4,7 +4,7 @@ use std::{convert::Infallible, future::poll_fn, pin::pin, sync::Arc, time::Durat
 
 use bytes::Bytes;
 use esbgate_core::{CertificateName, Clock, Peer};
-use http::{Request, Response, StatusCode, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -21,6 +21,7 @@ use crate::{
     Downstream, ServerLimits,
     activity::{Activity, Watched},
     certificate,
+    heads::{Finding, Findings},
     listener::Accepted,
 };
 
@@ -125,9 +126,11 @@ where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let activity = Activity::new(self.limits.header_time, self.limits.idle_time);
-        let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity)));
+        let findings = Arc::new(Findings::default());
+        let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), Arc::clone(&findings)));
         let address = peer.address;
-        let service = service_fn(|request| self.answer(request, peer.clone(), &activity));
+        let service =
+            service_fn(|request| self.answer(request, peer.clone(), &activity, findings.next()));
         let mut connection = pin!(self.http.serve_connection(io, service));
         let mut expired = pin!(activity.expired());
         let mut draining = false;
@@ -155,10 +158,16 @@ where
         request: Request<Incoming>,
         peer: Peer,
         activity: &Arc<Activity>,
+        finding: Finding,
     ) -> impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send + use<S> {
         let running = activity.start(request.version() == Version::HTTP_2);
         let crowded = request.headers().len() > FIELDS;
-        let downstream = Downstream { request, peer, received_at: self.clock.now() };
+        let (head_fault, last) = match finding {
+            Finding::Clear => (None, false),
+            Finding::Last => (None, true),
+            Finding::Fault(fault) => (Some(fault), true),
+        };
+        let downstream = Downstream { request, peer, received_at: self.clock.now(), head_fault };
         let mut service = self.service.clone();
         async move {
             let _running = running;
@@ -168,7 +177,12 @@ where
                 return Ok(refused);
             }
             poll_fn(|cx| service.poll_ready(cx)).await?;
-            service.call(downstream).await.map(|answer| answer.map(Full::new))
+            let mut answer = service.call(downstream).await?.map(Full::new);
+            if last {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok(answer)
         }
     }
 }

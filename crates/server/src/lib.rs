@@ -7,13 +7,15 @@ mod activity;
 mod body;
 mod certificate;
 mod connection;
+mod heads;
 mod listener;
+mod raw_head;
 mod serve;
 mod tls;
 
 use std::sync::Arc;
 
-use esbgate_core::{Peer, ReceivedAt, Trace};
+use esbgate_core::{HeadFault, Peer, ReceivedAt, Trace};
 use hyper::body::Incoming;
 
 pub use body::ReadBody;
@@ -30,6 +32,8 @@ pub struct Downstream {
     pub peer: Peer,
     /// When the head was complete.
     pub received_at: ReceivedAt,
+    /// Why its head, as it came, is to be refused; the request shows what was made of it.
+    pub head_fault: Option<HeadFault>,
 }
 
 /// A request that the log and the metrics follow.

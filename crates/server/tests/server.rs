@@ -80,7 +80,7 @@ where
 
 /// A service that answers with what it was told.
 async fn tell(downstream: Downstream) -> Result<Response<Bytes>, Infallible> {
-    let Downstream { request, peer, received_at } = downstream;
+    let Downstream { request, peer, received_at, .. } = downstream;
     let told = format!(
         "{:?} {} {:?} {:?}",
         request.version(),

@@ -7,6 +7,7 @@ mod certificates;
 mod clients;
 mod drip;
 mod faults;
+mod heads;
 mod identity;
 mod journal_down;
 mod jwt;
