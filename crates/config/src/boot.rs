@@ -1,202 +1,22 @@
-//! From `esbgate.yaml` to typed start-up values, with every named file and secret resolved.
+//! What `esbgate.yaml` comes to: typed start-up values, with every named file and secret resolved.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use esbgate_model::{
-    Name, Secret,
+    Secret,
     dialect::{Credential, Dialect},
 };
 use http::Uri;
 use ipnet::IpNet;
-use serde::Deserialize;
-use serde_saphyr::Spanned;
 
 use crate::{
-    document::{Faults, Problem, read},
-    lookup::{FileSource, Lookup, Source, beside, secret, text},
-    policy_spec::spec,
-    units::{Size, Span},
+    boot_check::boot,
+    boot_spec::{BootSpec, Durability},
+    lookup::{Lookup, beside},
+    policy_document::Grounds,
+    problem::{Faults, Problem},
+    yaml,
 };
-
-spec! {
-    /// The whole file.
-    BootSpec {
-        /// 1.
-        version: Spanned<u32>,
-        /// Where calls arrive.
-        listen: Spanned<Vec<ListenSpec>>,
-        /// Accepted `Host` values.
-        hosts: Spanned<Vec<Spanned<String>>>,
-        /// Probes and metrics.
-        monitor: MonitorSpec,
-        /// Ceilings of the whole process.
-        #[serde(default)] limits: LimitsSpec,
-        /// Proxies whose `X-Forwarded-For` is believed.
-        #[serde(default)] trusted_proxies: Vec<Spanned<String>>,
-        /// Peers whose `X-Bkapi-JWT` is read.
-        #[serde(default)] trusted_peers: Vec<Spanned<String>>,
-        /// The ESB.
-        upstream: UpstreamSpec,
-        /// Where `bk_token` is checked.
-        login: Option<LoginSpec>,
-        /// What applications act as, by name.
-        #[serde(default)] credentials: BTreeMap<String, Spanned<CredentialSpec>>,
-        /// The journal.
-        journal: JournalSpec,
-        /// The policy file.
-        policy: Spanned<String>,
-    }
-}
-spec! {
-    /// One listener.
-    ListenSpec {
-        /// Address and port.
-        address: Spanned<String>,
-        /// TLS.
-        tls: Option<TlsSpec>,
-        /// Why plain HTTP off loopback is right here.
-        insecure: Option<Spanned<String>>,
-    }
-}
-spec! {
-    /// TLS of a listener.
-    TlsSpec {
-        /// The chain.
-        certificate: FileSource,
-        /// Its key.
-        key: FileSource,
-        /// Who signs client certificates.
-        client_ca: Option<FileSource>,
-    }
-}
-spec! {
-    /// Probes and metrics.
-    MonitorSpec {
-        /// Address and port.
-        address: Spanned<String>,
-    }
-}
-spec! {
-    /// Ceilings of the whole process.
-    #[derive(Default)]
-    LimitsSpec {
-        /// One body.
-        body: Option<Size>,
-        /// One head.
-        headers: Option<Size>,
-        /// Until a head is whole.
-        header_time: Option<Span>,
-        /// Until a body is whole.
-        body_time: Option<Span>,
-        /// Calls at once.
-        in_flight: Option<Spanned<u32>>,
-        /// All bodies at once.
-        body_bytes: Option<Size>,
-        /// Connections at once.
-        connections: Option<Spanned<u32>>,
-    }
-}
-/// The dialect.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum KindSpec {
-    /// The current ESB.
-    Esb,
-    /// bk-paas 2.x.
-    EsbLegacy,
-}
-spec! {
-    /// The ESB.
-    UpstreamSpec {
-        /// Its dialect.
-        kind: KindSpec,
-        /// Its addresses.
-        endpoints: Spanned<Vec<Spanned<String>>>,
-        /// Who signs its certificate.
-        ca: Option<FileSource>,
-        /// How long to wait.
-        #[serde(default)] timeouts: TimeoutsSpec,
-    }
-}
-spec! {
-    /// How long to wait for the ESB.
-    #[derive(Default)]
-    TimeoutsSpec {
-        /// For a connection.
-        connect: Option<Span>,
-        /// For an answer.
-        answer: Option<Span>,
-    }
-}
-spec! {
-    /// Where `bk_token` is checked.
-    LoginSpec {
-        /// `is_login`.
-        url: Spanned<String>,
-        /// For an answer.
-        timeout: Option<Span>,
-        /// How long a valid token is remembered.
-        valid: Option<Span>,
-        /// How long an invalid one is.
-        invalid: Option<Span>,
-        /// How long a valid token outlives its time while login is down.
-        stale_if_error: Option<Span>,
-    }
-}
-spec! {
-    /// What applications act as.
-    CredentialSpec {
-        /// `bk_app_code`.
-        bk_app_code: Spanned<String>,
-        /// `bk_app_secret`.
-        bk_app_secret: SecretSpec,
-    }
-}
-spec! {
-    /// A secret.
-    SecretSpec {
-        /// The one in use.
-        current: Source,
-    }
-}
-/// When a record counts as kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Durability {
-    /// On the disk.
-    #[default]
-    Synced,
-    /// With the operating system.
-    Written,
-}
-/// What happens without a record.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum ModeSpec {
-    /// No execution.
-    #[default]
-    Strict,
-}
-spec! {
-    /// The journal.
-    JournalSpec {
-        /// Its folder.
-        dir: Spanned<String>,
-        /// When a record counts as kept.
-        #[serde(default)] durability: Durability,
-        /// What happens without a record.
-        #[serde(default, rename = "mode")] _mode: ModeSpec,
-        /// Keys the hashes in records.
-        hmac_key: Source,
-        /// The name of this gateway in records.
-        node: Option<Spanned<String>>,
-    }
-}
 
 /// A start-up file that has the right shape.
 #[derive(Debug)]
@@ -245,9 +65,30 @@ pub struct Boot {
 #[derive(Debug)]
 pub struct Listener {
     /// Where.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// None for plain HTTP.
     pub tls: Option<ListenTls>,
+}
+
+/// Where calls arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// At an address and a port.
+    Tcp(SocketAddr),
+    /// At a socket file, by its absolute path.
+    Unix(Box<str>),
+    /// At a socket that systemd opened and named (`FileDescriptorName=`).
+    Systemd(Box<str>),
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{path}"),
+            Self::Systemd(name) => write!(f, "systemd:{name}"),
+        }
+    }
 }
 
 /// PEM texts of a listener.
@@ -308,10 +149,20 @@ pub struct JournalOptions {
     pub node: Option<Box<str>>,
 }
 
+impl Boot {
+    /// What a policy stands on.
+    #[must_use]
+    pub fn grounds(&self) -> Grounds<'_> {
+        Grounds { credentials: &self.credentials, login: self.login.is_some() }
+    }
+}
+
 impl BootDocument {
     /// Reads the shape of a start-up file.
     pub fn read(file_name: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let spec = read(file_name, text)?;
+        let root = yaml::read(file_name, text)?;
+        let mut faults = Faults::new(file_name, text);
+        let Some(spec) = faults.spec(&root, "") else { return Err(faults.problems) };
         Ok(Self { file: file_name.into(), text: text.into(), spec })
     }
 
@@ -319,163 +170,16 @@ impl BootDocument {
     pub fn check(&self, port: &dyn Lookup) -> Result<Boot, Vec<Problem>> {
         let mut faults = Faults::new(&self.file, &self.text);
         let boot = boot(&self.spec, port, &mut faults);
-        boot.filter(|_| faults.problems.is_empty()).ok_or(faults.problems)
-    }
-}
-
-fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) -> Option<Boot> {
-    if spec.version.value != 1 {
-        faults.add(&spec.version, "version", "only version 1 is known");
-    }
-    if spec.listen.value.is_empty() {
-        faults.add(&spec.listen, "listen", "name at least one listener");
-    }
-    if spec.hosts.value.is_empty() {
-        faults.add(&spec.hosts, "hosts", "name at least one host");
-    }
-    if spec.upstream.endpoints.value.is_empty() {
-        faults.add(&spec.upstream.endpoints, "upstream", "name at least one endpoint");
-    }
-    let listeners = spec.listen.value.iter().filter_map(|one| listener(one, port, faults));
-    let listeners = listeners.collect();
-    let monitor = address(&spec.monitor.address, "monitor.address", faults);
-    let limits = limits(&spec.limits, faults);
-    let trusted_proxies = networks(&spec.trusted_proxies, "trusted_proxies", faults);
-    let trusted_peers = networks(&spec.trusted_peers, "trusted_peers", faults);
-    let endpoints = spec.upstream.endpoints.value.iter();
-    let endpoints = endpoints.filter_map(|text| url(text, "upstream.endpoints", faults)).collect();
-    let ca = spec.upstream.ca.as_ref();
-    let upstream_ca = ca.and_then(|source| text(source, port, "upstream.ca", faults));
-    let login = spec.login.as_ref().map(|login| login_options(login, faults));
-    let credentials = spec.credentials.iter();
-    let credentials = credentials.filter_map(|(name, one)| credential(name, one, port, faults));
-    let credentials = credentials.collect();
-    let journal = journal(&spec.journal, port, faults);
-    let wait =
-        |span: Option<Span>, seconds| span.map_or(Duration::from_secs(seconds), |span| span.0);
-    Some(Boot {
-        listeners,
-        hosts: spec.hosts.value.iter().map(|host| host.value.to_lowercase().into()).collect(),
-        monitor: monitor?,
-        limits,
-        trusted_proxies,
-        trusted_peers,
-        dialect: match spec.upstream.kind {
-            KindSpec::Esb => Dialect::Esb,
-            KindSpec::EsbLegacy => Dialect::EsbLegacy,
-        },
-        endpoints,
-        upstream_ca,
-        connect_timeout: wait(spec.upstream.timeouts.connect, 2),
-        answer_timeout: wait(spec.upstream.timeouts.answer, 95),
-        login: login.flatten(),
-        credentials,
-        journal: journal?,
-        policy: beside(faults.file, &spec.policy.value).into(),
-    })
-}
-
-fn listener(spec: &ListenSpec, port: &dyn Lookup, faults: &mut Faults<'_>) -> Option<Listener> {
-    let address = address(&spec.address, "listen.address", faults)?;
-    let why = spec.insecure.as_ref().is_some_and(|why| !why.value.trim().is_empty());
-    if spec.tls.is_none() && !address.ip().is_loopback() && !why {
-        let hint = Some("add tls, or insecure: \"why\"".into());
-        faults.hinted(&spec.address, "listen", "plain HTTP off loopback", hint);
-    }
-    let tls = match &spec.tls {
-        None => None,
-        Some(tls) => {
-            let certificate = text(&tls.certificate, port, "listen.tls.certificate", faults);
-            let key = text(&tls.key, port, "listen.tls.key", faults);
-            let ca = tls.client_ca.as_ref();
-            let client_ca =
-                ca.and_then(|source| text(source, port, "listen.tls.client_ca", faults));
-            Some(ListenTls { certificate: certificate?, key: Secret::new(key?), client_ca })
-        }
-    };
-    Some(Listener { address, tls })
-}
-
-fn limits(spec: &LimitsSpec, faults: &mut Faults<'_>) -> Limits {
-    for number in [&spec.in_flight, &spec.connections].into_iter().flatten() {
-        if number.value == 0 {
-            faults.add(number, "limits", "the number must be at least 1");
+        // Without a fault there is a value, and the other way round.
+        match faults.end(boot)? {
+            (Some(boot), _) => Ok(boot),
+            (None, _) => Err(vec![Problem::of_file(&self.file, "the file does not add up")]),
         }
     }
-    let size = |said: Option<Size>, ours: u64| said.map_or(ours, |size| size.0);
-    let time = |said: Option<Span>, ours| said.map_or(Duration::from_secs(ours), |span| span.0);
-    Limits {
-        body: size(spec.body, 1 << 20),
-        headers: size(spec.headers, 32 << 10),
-        header_time: time(spec.header_time, 5),
-        body_time: time(spec.body_time, 30),
-        in_flight: spec.in_flight.as_ref().map_or(1024, |number| number.value),
-        body_bytes: size(spec.body_bytes, 256 << 20),
-        connections: spec.connections.as_ref().map_or(4096, |number| number.value),
+
+    /// The policy file that it names, known even where something else is wrong.
+    #[must_use]
+    pub fn policy(&self) -> String {
+        beside(&self.file, &self.spec.policy.value)
     }
-}
-
-fn login_options(spec: &LoginSpec, faults: &mut Faults<'_>) -> Option<LoginOptions> {
-    let time = |said: Option<Span>, ours| said.map_or(Duration::from_secs(ours), |span| span.0);
-    Some(LoginOptions {
-        url: url(&spec.url, "login.url", faults)?,
-        timeout: time(spec.timeout, 3),
-        valid: time(spec.valid, 60),
-        invalid: time(spec.invalid, 5),
-        stale_if_error: time(spec.stale_if_error, 0),
-    })
-}
-
-fn credential(
-    name: &str,
-    spec: &Spanned<CredentialSpec>,
-    port: &dyn Lookup,
-    faults: &mut Faults<'_>,
-) -> Option<(Box<str>, Arc<Credential>)> {
-    let path = format!("credentials.{name}");
-    let code = &spec.value.bk_app_code;
-    let app_code =
-        Name::new(&code.value).map_err(|fault| faults.add(code, &path, fault.to_string()));
-    let app_secret = secret(&spec.value.bk_app_secret.current, port, &path, faults)?;
-    let credential = Credential { app_code: app_code.ok()?, app_secret: Secret::new(app_secret) };
-    Some((name.into(), Arc::new(credential)))
-}
-
-fn journal(
-    spec: &JournalSpec,
-    port: &dyn Lookup,
-    faults: &mut Faults<'_>,
-) -> Option<JournalOptions> {
-    let key = secret(&spec.hmac_key, port, "journal.hmac_key", faults)?;
-    if key.len() < 32 {
-        return faults.none(&spec.dir, "journal.hmac_key", "hmac_key has fewer than 32 bytes");
-    }
-    Some(JournalOptions {
-        dir: beside(faults.file, &spec.dir.value).into(),
-        durability: spec.durability,
-        hmac_key: Secret::new(key),
-        node: spec.node.as_ref().map(|node| node.value.as_str().into()),
-    })
-}
-
-fn address(text: &Spanned<String>, path: &str, faults: &mut Faults<'_>) -> Option<SocketAddr> {
-    let read = text.value.parse().ok();
-    read.or_else(|| faults.none(text, path, "expected an address such as 127.0.0.1:8443"))
-}
-
-fn url(text: &Spanned<String>, path: &str, faults: &mut Faults<'_>) -> Option<Uri> {
-    let read: Option<Uri> = text.value.parse().ok();
-    let web =
-        |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
-    let plain = |uri: &Uri| uri.authority().is_some_and(|host| !host.as_str().contains('@'));
-    let read = read.filter(|uri| web(uri) && plain(uri));
-    read.or_else(|| faults.none(text, path, "expected a URL such as https://esb.example.com"))
-}
-
-fn networks(list: &[Spanned<String>], path: &str, faults: &mut Faults<'_>) -> Vec<IpNet> {
-    let network = |text: &Spanned<String>| {
-        let read = text.value.parse::<IpNet>().ok().filter(|net| net.trunc() == *net);
-        read.or_else(|| faults.none(text, path, "expected a network such as 10.0.0.0/8"))
-    };
-    list.iter().filter_map(network).collect()
 }

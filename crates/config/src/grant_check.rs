@@ -3,11 +3,11 @@
 use esbgate_core::{AccountGrant, Allow, BusinessGrant, Grant, ScriptGrant, TargetGrant};
 use esbgate_model::{CallbackPrefix, Component, ScriptLanguage, TopologyNode};
 use ipnet::Ipv4Net;
-use serde_saphyr::Spanned;
 
 use crate::{
-    document::{Faults, nearest},
+    node::Spanned,
     policy_spec::{GrantSpec, ScriptsSpec, TargetsSpec},
+    problem::{Faults, nearest},
     units::ListOrAny,
 };
 

@@ -7,12 +7,12 @@ use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{AlgorithmParameters, JwkSet},
 };
-use serde_saphyr::Spanned;
 
 use crate::{
-    document::Faults,
     lookup::{FileSource, Lookup, secret, text},
+    node::Spanned,
     policy_spec::{AlgorithmSpec, CarrierSpec, IssuerKeySpec, IssuerSpec},
+    problem::Faults,
 };
 
 /// Compiles one issuer, unless its keys are wrong.
@@ -33,6 +33,10 @@ pub(crate) fn issuer(
         faults.add(&said.issuer, &path, "issuer and claims.app must not be empty");
     }
     let keys = keys(spec, port, &path, faults)?;
+    if said.header == CarrierSpec::XBkapiJwt && keys.iter().any(|key| key.kid.is_none()) {
+        let hint = Some("write the kid of the gateway's key, as its tokens show it".into());
+        faults.hinted(&said.issuer, &path, "an x-bkapi-jwt issuer needs its kid pinned", hint);
+    }
     let boxed = |text: &Option<String>| text.as_deref().map(Into::into);
     Some(Issuer {
         name: name.into(),

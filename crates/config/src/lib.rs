@@ -2,22 +2,38 @@
 //!
 //! No I/O: files and variables come through [`Lookup`], time is a value.
 
+mod app_check;
 mod boot;
-mod document;
+mod boot_check;
+mod boot_spec;
+mod budget_check;
+mod distinct;
 mod grant_check;
 mod issuer_check;
+mod listen_check;
 mod lookup;
-mod policy_check;
+mod node;
+mod plan;
+mod policy_document;
 mod policy_spec;
+mod problem;
+mod reach_check;
+mod reserved;
+mod shape;
+mod term;
 mod units;
+mod yaml;
 
 pub use self::{
     boot::{
-        Boot, BootDocument, Durability, JournalOptions, Limits, ListenTls, Listener, LoginOptions,
+        Boot, BootDocument, JournalOptions, Limits, ListenAddress, ListenTls, Listener,
+        LoginOptions,
     },
-    document::{Problem, Warning},
+    boot_spec::Durability,
     lookup::Lookup,
-    policy_check::{Plan, PolicyDocument},
+    plan::Plan,
+    policy_document::{Grounds, PolicyDocument},
+    problem::{Problem, Warning},
 };
 
 #[cfg(test)]

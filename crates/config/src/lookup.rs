@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_saphyr::Spanned;
 
-use crate::document::Faults;
+use crate::{node::Spanned, problem::Faults};
 
 /// Where named values come from.
 pub trait Lookup {
@@ -57,7 +56,7 @@ fn file(
     match port.file(&beside(faults.file, &name.value)) {
         Ok(text) if !text.trim().is_empty() => Some(text),
         Ok(_) => faults.none(name, path, "the file is empty"),
-        Err(why) => faults.none(name, path, format!("the file cannot be read: {why}")),
+        Err(why) => faults.unresolved(name, path, format!("the file cannot be read: {why}")),
     }
 }
 
@@ -75,7 +74,7 @@ pub(crate) fn secret(
         Source::Env(name) => match port.env(&name.value) {
             Some(value) if !value.trim().is_empty() => Some(value),
             Some(_) => faults.none(name, path, "the environment variable is empty"),
-            None => faults.none(name, path, "the environment variable is not set"),
+            None => faults.unresolved(name, path, "the environment variable is not set"),
         },
     }
 }

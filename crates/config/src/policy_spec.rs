@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_saphyr::Spanned;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     lookup::{FileSource, Source},
+    node::Spanned,
     units::{ListOrAny, Span},
 };
 
@@ -16,9 +16,18 @@ macro_rules! spec {
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $type,)* }
+
+        #[cfg(test)]
+        impl $name {
+            /// Its keys, as docs/configuration.md must list them.
+            pub(crate) const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
     };
 }
 pub(crate) use spec;
+
+/// A map whose values are read one by one, each a piece of its own.
+type Pieces = BTreeMap<String, IgnoredAny>;
 
 spec! {
     /// The whole file.
@@ -26,11 +35,11 @@ spec! {
         /// 1.
         version: Spanned<u32>,
         /// Numbers of applications that have none of their own.
-        #[serde(default)] defaults: DefaultsSpec,
+        #[serde(default, rename = "defaults")] _defaults: IgnoredAny,
         /// Issuers of JWTs by name.
-        #[serde(default)] issuers: BTreeMap<String, Spanned<IssuerSpec>>,
+        #[serde(default, rename = "issuers")] _issuers: Pieces,
         /// Applications by code.
-        #[serde(default)] apps: BTreeMap<String, Spanned<AppSpec>>,
+        #[serde(default, rename = "apps")] _apps: Pieces,
     }
 }
 spec! {
@@ -89,7 +98,7 @@ spec! {
     }
 }
 /// Where a token travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CarrierSpec {
     /// `Authorization: Bearer`.
@@ -157,7 +166,7 @@ spec! {
         /// Its own budget of host-runs.
         #[serde(default)] hosts: HostsSpec,
         /// What it may do.
-        #[serde(default)] allow: Vec<Spanned<GrantSpec>>,
+        #[serde(default, rename = "allow")] _allow: Vec<IgnoredAny>,
     }
 }
 /// One way to prove an application.
@@ -201,9 +210,9 @@ spec! {
     #[derive(Default)]
     UsersSpec {
         /// By `bk_token`.
-        #[serde(default)] token: bool,
+        token: Option<Spanned<bool>>,
         /// By the `bk_token` cookie.
-        #[serde(default)] cookie: bool,
+        cookie: Option<Spanned<bool>>,
         /// By `bk_username`.
         #[serde(default)] exemptions: Vec<Spanned<ExemptionSpec>>,
     }

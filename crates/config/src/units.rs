@@ -87,6 +87,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for ListOrAny<T> {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list or the word any")
             }
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(ListOrAny::default())
+            }
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
                 if text == "any" {
                     Ok(ListOrAny::Any)

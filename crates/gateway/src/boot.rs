@@ -10,11 +10,11 @@ use std::{
 };
 
 use esbgate_core::{
-    Binding, BodyBudget, Clock, HeadRules, JournalMetrics, Ledger, Metrics, Policy, PolicyHandle,
-    Rooms,
+    Binding, BodyBudget, Clock, HeadRules, JournalMetrics, Ledger, Login, LoginDown, Metrics,
+    Policy, PolicyHandle, ReceivedAt, Rooms, Verdict,
 };
 use esbgate_journal::FileJournal;
-use esbgate_model::dialect::Dialect;
+use esbgate_model::{Secret, dialect::Dialect};
 use esbgate_server::{ReadBody, Server, ServerLimits};
 use esbgate_upstream::{Esb, EsbOptions, LoginOptions, LoginService};
 use prometheus::Registry;
@@ -65,8 +65,8 @@ pub struct Settings {
     pub dialect: Dialect,
     /// The ESB.
     pub esb: EsbOptions,
-    /// The login service.
-    pub login: LoginOptions,
+    /// The login service, where an application's users come with a token.
+    pub login: Option<LoginOptions>,
     /// The journal.
     pub journal: esbgate_journal::Options,
     /// Makes the first generation of policy.
@@ -122,7 +122,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     metrics.policy_loaded(policy.generation, policy.apps.len(), clock.now().wall);
     let policy = PolicyHandle::new(policy);
     let esb = Esb::new(settings.esb, metrics.upstream.clone())?;
-    let login = LoginService::new(settings.login, metrics.login.clone())?;
+    let login = settings.login.map(|login| LoginService::new(login, metrics.login.clone()));
+    let login = MaybeLogin(login.transpose()?);
     let (inside, bodies) = (Rooms::default(), BodyBudget::new(settings.limits.body_bytes));
     let tasks = TaskTracker::new();
     let drain = CancellationToken::new();
@@ -170,6 +171,19 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     let probes = Server::new(limits.server, clock, drain.clone());
     servers.spawn(async move { probes.serve(listener, None, monitor).await });
     Ok(Running { addresses, monitor: monitor_address, journal, drain, tasks, servers })
+}
+
+/// The login service, or none. A policy that lets nobody use tokens asks nothing of it.
+#[derive(Clone)]
+struct MaybeLogin(Option<LoginService>);
+
+impl Login for MaybeLogin {
+    async fn introspect(&self, token: &Secret, at: ReceivedAt) -> Result<Verdict, LoginDown> {
+        match &self.0 {
+            Some(service) => service.introspect(token, at).await,
+            None => Err(LoginDown),
+        }
+    }
 }
 
 /// Opens the journal off the runtime's threads, because it writes its first record.

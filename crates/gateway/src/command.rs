@@ -1,9 +1,11 @@
 //! The commands. Exit status: 0 good, 1 a problem was found, 2 wrong use.
 
+mod files;
 mod log;
 mod new_key;
 mod policy_check;
 mod serve;
+mod settings;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -11,11 +13,18 @@ use clap::{Parser, Subcommand};
 
 #[cfg(feature = "demo")]
 pub(crate) use self::new_key::sha256_hex;
+use self::policy_check::Format;
 pub use self::serve::settings;
+
+/// What somebody new can run; packages are built without the demo.
+#[cfg(feature = "demo")]
+const EXAMPLE: &str = "Example: esbgate demo --once";
+#[cfg(not(feature = "demo"))]
+const EXAMPLE: &str = "Example: esbgate policy check /etc/esbgate/policy.yaml";
 
 /// The one door through which internal teams run scripts on many hosts.
 #[derive(Debug, Parser)]
-#[command(name = "esbgate", version, about, after_help = "Example: esbgate demo --once")]
+#[command(name = "esbgate", version, about, after_help = EXAMPLE)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -48,11 +57,17 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
     /// Checks the policy as a start would, and reports every problem with its place.
-    #[command(after_help = "Example: esbgate policy check --config config/esbgate.yaml")]
+    #[command(after_help = "Example: esbgate policy check config/policy.yaml")]
     Check {
-        /// The start-up file; it names the policy and the credentials.
+        /// The policy; else the one that the start-up file names, else config/policy.yaml.
+        #[arg(value_name = "POLICY")]
+        policy: Option<PathBuf>,
+        /// The start-up file, which is checked as well; it names the credentials.
         #[arg(long, value_name = "FILE")]
-        config: PathBuf,
+        config: Option<PathBuf>,
+        /// How problems are told.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: Format,
     },
     /// Makes a key for an application: prints it once, and the line to paste into the policy.
     #[command(after_help = "Example: esbgate policy new-key")]
@@ -66,7 +81,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         #[cfg(feature = "demo")]
         Command::Demo { once } => crate::demo::run(once),
-        Command::Policy { command: PolicyCommand::Check { config } } => policy_check::run(&config),
+        Command::Policy { command: PolicyCommand::Check { policy, config, format } } => {
+            policy_check::run(policy.as_deref(), config.as_deref(), format)
+        }
         Command::Policy { command: PolicyCommand::NewKey } => new_key::run(),
     }
 }
@@ -75,4 +92,27 @@ pub fn run(cli: Cli) -> ExitCode {
 pub(crate) fn failed(problem: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("esbgate: {problem}");
     ExitCode::from(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn examples(command: &clap::Command) -> Vec<String> {
+        let own = command.get_after_help().map(ToString::to_string);
+        own.into_iter().chain(command.get_subcommands().flat_map(examples)).collect()
+    }
+
+    #[test]
+    fn every_example_is_a_command_of_this_build() {
+        let examples = examples(&Cli::command());
+        assert!(examples.len() > 3);
+        for text in examples {
+            let example = text.strip_prefix("Example: ").unwrap();
+            let parsed = Cli::try_parse_from(example.split(' '));
+            assert!(parsed.is_ok(), "{example}");
+        }
+    }
 }

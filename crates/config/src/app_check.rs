@@ -1,0 +1,199 @@
+//! Checks of one application: how it proves itself, whom it may name, what it acts as, what it may do.
+
+use std::{collections::HashSet, sync::Arc};
+
+use esbgate_core::{AppKey, CertificateName, Exemption, Grant, HttpStatus, Users};
+use esbgate_model::{Name, dialect::Credential};
+use jiff::SignedDuration;
+
+use crate::{
+    budget_check::{limits, switches},
+    grant_check::{grant, sha256},
+    node::Spanned,
+    plan::PlannedApp,
+    policy_document::{AppDocument, Known},
+    policy_spec::{
+        AppSpec, CertificateSpec, DefaultsSpec, ExemptionSpec, HttpStatusSpec, ProofSpec, UsersSpec,
+    },
+    problem::{Faults, nearest},
+    reach_check::reach,
+    term::end,
+};
+
+/// The longest time an exemption may last from now.
+const LONGEST_EXEMPTION: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+/// Compiles one application; what is wrong is in `faults`.
+pub(crate) fn app(
+    code: &str,
+    document: &AppDocument,
+    known: &Known<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<PlannedApp> {
+    let path = format!("apps.{code}");
+    let at = &document.code;
+    let name = Name::new(code).map_err(|fault| faults.add(at, &path, fault.to_string())).ok();
+    let allow = rules(document, &path, faults);
+    let said = document.spec.as_ref()?;
+    if said.owner.value.trim().is_empty() {
+        faults.add(&said.owner, &path, "the owner must say something");
+    }
+    let (keys, issuers, certificates) = proofs(at, said, &path, known, faults);
+    let users = users(&said.users, &path, known, faults);
+    let own = DefaultsSpec { calls: said.calls.clone(), hosts: said.hosts.clone() };
+    let defaults = known.document.defaults();
+    let limits = defaults.and_then(|defaults| limits(defaults, &own, &path, faults));
+    let acts_as = acts_as(at, said, &path, known, faults);
+    let switches = switches(&said.fields, said.unknown_fields, &path, faults);
+    Some(PlannedApp {
+        code: name?,
+        keys,
+        issuers,
+        certificates,
+        users,
+        acts_as: acts_as?,
+        allow,
+        switches,
+        http_status: match said.http_status {
+            HttpStatusSpec::Real => HttpStatus::Real,
+            HttpStatusSpec::Esb => HttpStatus::Esb,
+        },
+        limits: limits?,
+    })
+}
+
+fn rules(document: &AppDocument, path: &str, faults: &mut Faults<'_>) -> Vec<Grant> {
+    let path = format!("{path}.allow");
+    let mut names = HashSet::new();
+    let mut allow = Vec::with_capacity(document.rules.len());
+    for rule in &document.rules {
+        if !names.insert(rule.value.name.value.as_str()) {
+            faults.add(&rule.value.name, &path, "another rule has this name");
+        }
+        if let Some(said) = &document.spec {
+            reach(&rule.value, &said.fields, &path, faults);
+        }
+        allow.push(grant(rule, &path, faults));
+    }
+    allow
+}
+
+fn users(spec: &UsersSpec, path: &str, known: &Known<'_>, faults: &mut Faults<'_>) -> Users {
+    let on = |switch: &Option<Spanned<bool>>| switch.as_ref().is_some_and(|said| said.value);
+    let (token, cookie) = (on(&spec.token), on(&spec.cookie));
+    if let Some(at) = spec.token.as_ref().filter(|_| token)
+        && known.grounds.is_some_and(|grounds| !grounds.login)
+    {
+        let hint = Some("add login to the start-up file, or set token to false".into());
+        let message = "there is no login service that could say whose a bk_token is";
+        faults.hinted(at, &format!("{path}.users.token"), message, hint);
+    }
+    if let Some(at) = spec.cookie.as_ref().filter(|_| cookie && !token) {
+        let hint = Some("add token: true".into());
+        let message = "the bk_token cookie is read only where bk_token is";
+        faults.hinted(at, &format!("{path}.users.cookie"), message, hint);
+    }
+    let exemptions = spec.exemptions.iter();
+    let exemptions = exemptions.filter_map(|one| exemption(one, path, known, faults)).collect();
+    Users { token, cookie, exemptions }
+}
+
+/// None as well where the policy is checked on its own and names cannot be looked up.
+fn acts_as(
+    at: &Spanned<()>,
+    spec: &AppSpec,
+    path: &str,
+    known: &Known<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<Arc<Credential>> {
+    let Some(name) = &spec.acts_as else {
+        return faults.none(at, path, "the application has no acts_as");
+    };
+    let credentials = known.grounds?.credentials;
+    let found = credentials.get(name.value.as_str()).map(Arc::clone);
+    if found.is_none() {
+        let hint = nearest(&name.value, credentials.keys().map(|name| &**name));
+        faults.hinted(name, path, "unknown credential", hint);
+    }
+    found
+}
+
+type Proofs = (Vec<AppKey>, Vec<Box<str>>, Vec<CertificateName>);
+
+fn proofs(
+    at: &Spanned<()>,
+    spec: &AppSpec,
+    path: &str,
+    known: &Known<'_>,
+    faults: &mut Faults<'_>,
+) -> Proofs {
+    let (mut keys, mut issuers, mut certificates) = Proofs::default();
+    if spec.proofs.is_empty() {
+        faults.add(at, path, "the application has no proofs");
+    }
+    for proof in &spec.proofs {
+        match proof {
+            ProofSpec::Key(key) => {
+                let text = key.expires.as_ref();
+                let expires = text.and_then(|text| end(text, path, known.now, faults));
+                if let Some(sha256) = sha256(&key.sha256, path, faults) {
+                    keys.push(AppKey { sha256, expires });
+                }
+            }
+            ProofSpec::Jwt(jwt) => {
+                let name = &jwt.issuer;
+                if !known.document.issuers.contains_key(&name.value) {
+                    let names = known.document.issuers.keys().map(String::as_str);
+                    faults.hinted(name, path, "unknown issuer", nearest(&name.value, names));
+                }
+                issuers.push(name.value.as_str().into());
+            }
+            ProofSpec::Certificate(name) => certificates.extend(certificate(name, path, faults)),
+        }
+    }
+    (keys, issuers, certificates)
+}
+
+fn certificate(
+    name: &CertificateSpec,
+    path: &str,
+    faults: &mut Faults<'_>,
+) -> Option<CertificateName> {
+    match name {
+        CertificateSpec::Uri(text) | CertificateSpec::Dns(text) if text.value.is_empty() => {
+            faults.none(text, path, "a certificate name must not be empty")
+        }
+        CertificateSpec::Uri(text) => Some(CertificateName::Uri(text.value.as_str().into())),
+        CertificateSpec::Dns(text) => Some(CertificateName::Dns(text.value.as_str().into())),
+    }
+}
+
+fn exemption(
+    spec: &Spanned<ExemptionSpec>,
+    path: &str,
+    known: &Known<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<Exemption> {
+    let path = format!("{path}.users.exemptions");
+    let said = &spec.value;
+    for text in [&said.owner, &said.reason, &said.ticket] {
+        if text.value.trim().is_empty() {
+            faults.add(text, &path, "owner, reason and ticket must say something");
+        }
+    }
+    if said.users.is_empty() {
+        faults.add(spec, &path, "the exemption names no user");
+    }
+    let users = said.users.iter().filter_map(|text| {
+        Name::new(&text.value).map_err(|fault| faults.add(text, &path, fault.to_string())).ok()
+    });
+    let users = users.collect();
+    let Some(text) = &said.expires else {
+        return faults.none(spec, &path, "the exemption has no end: it needs expires");
+    };
+    let expires = end(text, &path, known.now, faults)?;
+    if expires.duration_since(known.now) > LONGEST_EXEMPTION {
+        return faults.none(text, &path, "an exemption may last at most 180 days from now");
+    }
+    Some(Exemption { users, expires })
+}

@@ -1,0 +1,166 @@
+//! Checks of the start-up file.
+
+use std::{sync::Arc, time::Duration};
+
+use esbgate_model::{
+    Name, Secret,
+    dialect::{Credential, Dialect},
+};
+use http::Uri;
+use ipnet::IpNet;
+
+use crate::{
+    boot::{Boot, JournalOptions, Limits, LoginOptions},
+    boot_spec::{BootSpec, CredentialSpec, JournalSpec, KindSpec, LimitsSpec, LoginSpec, ModeSpec},
+    listen_check::{listeners, tcp},
+    lookup::{Lookup, beside, secret, text},
+    node::Spanned,
+    problem::Faults,
+    units::{Size, Span},
+};
+
+/// Checks the meaning of the file; what is wrong is in `faults`.
+pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) -> Option<Boot> {
+    if spec.version.value != 1 {
+        faults.add(&spec.version, "version", "only version 1 is known");
+    }
+    if spec.listen.value.is_empty() {
+        faults.add(&spec.listen, "listen", "name at least one listener");
+    }
+    if spec.hosts.value.is_empty() {
+        faults.add(&spec.hosts, "hosts", "name at least one host");
+    }
+    if spec.upstream.endpoints.value.is_empty() {
+        faults.add(&spec.upstream.endpoints, "upstream", "name at least one endpoint");
+    }
+    let listeners = listeners(&spec.listen.value, port, faults);
+    let monitor = tcp(&spec.monitor.address, "monitor.address", faults);
+    let limits = limits(&spec.limits, faults);
+    let trusted_proxies = networks(&spec.trusted_proxies, "trusted_proxies", faults);
+    let trusted_peers = networks(&spec.trusted_peers, "trusted_peers", faults);
+    let endpoints = spec.upstream.endpoints.value.iter();
+    let endpoints = endpoints.filter_map(|text| url(text, "upstream.endpoints", faults)).collect();
+    let ca = spec.upstream.ca.as_ref();
+    let upstream_ca = ca.and_then(|source| text(source, port, "upstream.ca", faults));
+    let login = spec.login.as_ref().map(|login| login_options(login, faults));
+    if ca.is_none() {
+        let urls = spec.upstream.endpoints.value.iter().chain(spec.login.iter().map(|it| &it.url));
+        for url in urls.filter(|url| url.value.starts_with("https:")) {
+            let hint = Some("add upstream.ca: {file: …}, who signs its certificate".into());
+            faults.hinted(url, "upstream.ca", "an https address needs upstream.ca", hint);
+        }
+    }
+    let credentials = spec.credentials.iter();
+    let credentials = credentials.filter_map(|(name, one)| credential(name, one, port, faults));
+    let credentials = credentials.collect();
+    let journal = journal(&spec.journal, port, faults);
+    let wait =
+        |span: Option<Span>, seconds| span.map_or(Duration::from_secs(seconds), |span| span.0);
+    Some(Boot {
+        listeners,
+        hosts: spec.hosts.value.iter().map(|host| host.value.to_lowercase().into()).collect(),
+        monitor: monitor?,
+        limits,
+        trusted_proxies,
+        trusted_peers,
+        dialect: match spec.upstream.kind {
+            KindSpec::Esb => Dialect::Esb,
+            KindSpec::EsbLegacy => Dialect::EsbLegacy,
+        },
+        endpoints,
+        upstream_ca,
+        connect_timeout: wait(spec.upstream.timeouts.connect, 2),
+        answer_timeout: wait(spec.upstream.timeouts.answer, 95),
+        login: login.flatten(),
+        credentials,
+        journal: journal?,
+        policy: beside(faults.file, &spec.policy.value).into(),
+    })
+}
+
+fn limits(spec: &LimitsSpec, faults: &mut Faults<'_>) -> Limits {
+    for number in [&spec.in_flight, &spec.connections].into_iter().flatten() {
+        if number.value == 0 {
+            faults.add(number, "limits", "the number must be at least 1");
+        }
+    }
+    let size = |said: &Option<Spanned<Size>>, ours: u64| said.as_ref().map_or(ours, |s| s.value.0);
+    let (body, body_bytes) = (size(&spec.body, 1 << 20), size(&spec.body_bytes, 256 << 20));
+    if body > body_bytes
+        && let Some(at) = spec.body_bytes.as_ref().or(spec.body.as_ref())
+    {
+        faults.add(at, "limits", "body_bytes, for all bodies, is under body, for one");
+    }
+    let time = |said: Option<Span>, ours| said.map_or(Duration::from_secs(ours), |span| span.0);
+    Limits {
+        body,
+        headers: spec.headers.map_or(32 << 10, |size| size.0),
+        header_time: time(spec.header_time, 5),
+        body_time: time(spec.body_time, 30),
+        in_flight: spec.in_flight.as_ref().map_or(1024, |number| number.value),
+        body_bytes,
+        connections: spec.connections.as_ref().map_or(4096, |number| number.value),
+    }
+}
+
+fn login_options(spec: &LoginSpec, faults: &mut Faults<'_>) -> Option<LoginOptions> {
+    let time = |said: Option<Span>, ours| said.map_or(Duration::from_secs(ours), |span| span.0);
+    Some(LoginOptions {
+        url: url(&spec.url, "login.url", faults)?,
+        timeout: time(spec.timeout, 3),
+        valid: time(spec.valid, 60),
+        invalid: time(spec.invalid, 5),
+        stale_if_error: time(spec.stale_if_error, 0),
+    })
+}
+
+fn credential(
+    name: &str,
+    spec: &Spanned<CredentialSpec>,
+    port: &dyn Lookup,
+    faults: &mut Faults<'_>,
+) -> Option<(Box<str>, Arc<Credential>)> {
+    let path = format!("credentials.{name}");
+    let code = &spec.value.bk_app_code;
+    let app_code =
+        Name::new(&code.value).map_err(|fault| faults.add(code, &path, fault.to_string()));
+    let app_secret = secret(&spec.value.bk_app_secret.current, port, &path, faults)?;
+    let credential = Credential { app_code: app_code.ok()?, app_secret: Secret::new(app_secret) };
+    Some((name.into(), Arc::new(credential)))
+}
+
+fn journal(
+    spec: &JournalSpec,
+    port: &dyn Lookup,
+    faults: &mut Faults<'_>,
+) -> Option<JournalOptions> {
+    let key = secret(&spec.hmac_key, port, "journal.hmac_key", faults)?;
+    if key.len() < 32 {
+        return faults.none(&spec.dir, "journal.hmac_key", "hmac_key has fewer than 32 bytes");
+    }
+    // The one mode there is; another is refused by its name.
+    let ModeSpec::Strict = spec.mode;
+    Some(JournalOptions {
+        dir: beside(faults.file, &spec.dir.value).into(),
+        durability: spec.durability,
+        hmac_key: Secret::new(key),
+        node: spec.node.as_ref().map(|node| node.value.as_str().into()),
+    })
+}
+
+fn url(text: &Spanned<String>, path: &str, faults: &mut Faults<'_>) -> Option<Uri> {
+    let read: Option<Uri> = text.value.parse().ok();
+    let web =
+        |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    let plain = |uri: &Uri| uri.authority().is_some_and(|host| !host.as_str().contains('@'));
+    let read = read.filter(|uri| web(uri) && plain(uri));
+    read.or_else(|| faults.none(text, path, "expected a URL such as https://esb.example.com"))
+}
+
+fn networks(list: &[Spanned<String>], path: &str, faults: &mut Faults<'_>) -> Vec<IpNet> {
+    let network = |text: &Spanned<String>| {
+        let read = text.value.parse::<IpNet>().ok().filter(|net| net.trunc() == *net);
+        read.or_else(|| faults.none(text, path, "expected a network such as 10.0.0.0/8"))
+    };
+    list.iter().filter_map(network).collect()
+}

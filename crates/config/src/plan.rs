@@ -1,0 +1,58 @@
+//! A policy that means something, and the one step that joins it with live state.
+
+use std::sync::Arc;
+
+use esbgate_core::{
+    App, AppKey, Binding, CertificateName, Grant, HttpStatus, Issuer, Limits, Policy, Users,
+};
+use esbgate_model::{Name, Switches, dialect::Credential};
+
+/// A policy without a fault: ready to be bound.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) apps: Vec<PlannedApp>,
+    pub(crate) issuers: Vec<Issuer>,
+}
+
+/// An application without its live state.
+#[derive(Debug)]
+pub(crate) struct PlannedApp {
+    pub(crate) code: Name,
+    pub(crate) keys: Vec<AppKey>,
+    pub(crate) issuers: Vec<Box<str>>,
+    pub(crate) certificates: Vec<CertificateName>,
+    pub(crate) users: Users,
+    pub(crate) acts_as: Arc<Credential>,
+    pub(crate) allow: Vec<Grant>,
+    pub(crate) switches: Switches,
+    pub(crate) http_status: HttpStatus,
+    pub(crate) limits: Limits,
+}
+
+impl Plan {
+    /// Joins the plan with live state.
+    #[must_use]
+    pub fn bind(self, binding: Binding<'_>) -> Policy {
+        let apps = self.apps.into_iter().map(|app| {
+            let state = binding.ledger.state(&app.code, app.limits);
+            let metrics = binding.metrics.app(app.code.as_str(), app.acts_as.app_code.as_str());
+            let bound = App {
+                code: app.code.clone(),
+                keys: app.keys,
+                issuers: app.issuers,
+                certificates: app.certificates,
+                users: app.users,
+                acts_as: app.acts_as,
+                allow: app.allow,
+                switches: app.switches,
+                http_status: app.http_status,
+                limits: app.limits,
+                state,
+                metrics,
+            };
+            (app.code, Arc::new(bound))
+        });
+        let apps = apps.collect();
+        Policy { generation: binding.generation, apps, issuers: self.issuers }
+    }
+}

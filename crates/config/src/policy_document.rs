@@ -1,0 +1,164 @@
+//! From the text of a policy to a plan.
+//!
+//! Shape first, piece by piece, so that each application and each rule can show a fault of its own; then the meaning
+//! of all that has a shape. Everything that is wrong is told at once.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use esbgate_model::dialect::Credential;
+use jiff::Timestamp;
+
+use crate::{
+    app_check::app,
+    budget_check::limits,
+    distinct::distinct,
+    issuer_check::issuer,
+    lookup::Lookup,
+    node::{Key, Node, Place, Spanned},
+    plan::Plan,
+    policy_spec::{AppSpec, DefaultsSpec, GrantSpec, IssuerSpec, PolicySpec},
+    problem::{Faults, Problem, Warning},
+    yaml,
+};
+
+/// A policy file that is YAML, read as far as its shape allows.
+#[derive(Debug)]
+pub struct PolicyDocument {
+    file: Box<str>,
+    text: Box<str>,
+    /// What has the wrong shape.
+    problems: Vec<Problem>,
+    version: Option<Spanned<u32>>,
+    defaults: Option<DefaultsSpec>,
+    /// Under its name, and without a spec where the shape is wrong.
+    pub(crate) issuers: BTreeMap<String, Option<Spanned<IssuerSpec>>>,
+    pub(crate) apps: BTreeMap<String, AppDocument>,
+}
+
+/// One application, read as far as its shape allows.
+#[derive(Debug)]
+pub(crate) struct AppDocument {
+    /// Where its code stands.
+    pub(crate) code: Spanned<()>,
+    pub(crate) spec: Option<AppSpec>,
+    pub(crate) rules: Vec<Spanned<GrantSpec>>,
+}
+
+/// What the start-up file gives a policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Grounds<'a> {
+    /// What applications act as.
+    pub credentials: &'a HashMap<Box<str>, Arc<Credential>>,
+    /// Whether there is a login service.
+    pub login: bool,
+}
+
+/// What the checks of an application look at besides itself.
+pub(crate) struct Known<'a> {
+    pub(crate) document: &'a PolicyDocument,
+    /// None where the policy is checked on its own.
+    pub(crate) grounds: Option<Grounds<'a>>,
+    pub(crate) now: Timestamp,
+}
+
+impl PolicyDocument {
+    /// Reads a policy. Only what is no YAML ends the reading; see [`Self::check`] for the rest.
+    pub fn read(file_name: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let root = yaml::read(file_name, text)?;
+        let mut faults = Faults::new(file_name, text);
+        let spec: Option<PolicySpec> = faults.spec(&root, "");
+        let piece = |name| root.get(name).map_or(&[][..], Node::entries);
+        let defaults = match root.get("defaults") {
+            Some(node) => faults.spec(node, "defaults"),
+            None => Some(DefaultsSpec::default()),
+        };
+        let issuers = piece("issuers").iter().map(|(key, node)| {
+            (key.name.clone(), faults.spec(node, &format!("issuers.{}", key.name)))
+        });
+        let issuers = issuers.collect();
+        let apps = piece("apps").iter();
+        let apps = apps
+            .map(|(key, node)| (key.name.clone(), AppDocument::read(key, node, &mut faults)))
+            .collect();
+        Ok(Self {
+            file: file_name.into(),
+            text: text.into(),
+            problems: faults.problems,
+            version: spec.map(|spec| spec.version),
+            defaults,
+            issuers,
+            apps,
+        })
+    }
+
+    /// Checks what it means; reports every fault at once, those of shape included.
+    pub fn check(
+        &self,
+        grounds: Grounds<'_>,
+        port: &dyn Lookup,
+        now: Timestamp,
+    ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
+        let faults = Faults::new(&self.file, &self.text);
+        self.checked(Some(grounds), port, now, faults)
+    }
+
+    /// Checks it without a start-up file. What only a start can know is left out (names in `acts_as`, whether
+    /// there is a login service) or told as a warning (secrets and files that cannot be read here).
+    pub fn check_alone(
+        &self,
+        port: &dyn Lookup,
+        now: Timestamp,
+    ) -> Result<Vec<Warning>, Vec<Problem>> {
+        let faults = Faults::new(&self.file, &self.text).alone();
+        self.checked(None, port, now, faults).map(|(_, warnings)| warnings)
+    }
+
+    fn checked(
+        &self,
+        grounds: Option<Grounds<'_>>,
+        port: &dyn Lookup,
+        now: Timestamp,
+        mut faults: Faults<'_>,
+    ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
+        faults.problems.clone_from(&self.problems);
+        if let Some(version) = self.version.as_ref().filter(|version| version.value != 1) {
+            faults.add(version, "version", "only version 1 is known");
+        }
+        if let Some(defaults) = &self.defaults {
+            limits(&DefaultsSpec::default(), defaults, "defaults", &mut faults);
+        }
+        distinct(self, &mut faults);
+        let issuers = self.issuers.iter();
+        let issuers = issuers
+            .filter_map(|(name, spec)| issuer(name, spec.as_ref()?, port, &mut faults))
+            .collect();
+        let known = Known { document: self, grounds, now };
+        let apps = self.apps.iter();
+        let apps = apps.filter_map(|(code, one)| app(code, one, &known, &mut faults)).collect();
+        faults.end(Plan { apps, issuers })
+    }
+
+    /// The numbers of applications that have none of their own, if they have the right shape.
+    pub(crate) fn defaults(&self) -> Option<&DefaultsSpec> {
+        self.defaults.as_ref()
+    }
+}
+
+impl AppDocument {
+    fn read(key: &Key, node: &Node, faults: &mut Faults<'_>) -> Self {
+        let path = format!("apps.{}", key.name);
+        let spec = faults.spec(node, &path);
+        let path = format!("{path}.allow");
+        let rules = node.get("allow").map_or(&[][..], Node::elements).iter();
+        let rules = rules.filter_map(|node| faults.spec(node, &path)).collect();
+        Self { code: here(key.place), spec, rules }
+    }
+}
+
+/// A place of its own.
+fn here(place: Place) -> Spanned<()> {
+    Spanned { place, value: () }
+}

@@ -1,0 +1,205 @@
+//! What is wrong with a file, where, and what to do.
+//!
+//! A picture shows the file's own line, so whatever in it could be a secret is masked first.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+
+use crate::node::{Node, Place, Spanned};
+
+/// Words after which a line may hold a secret.
+const GUARDED: [&str; 5] = ["sha256", "secret", "current", "hmac_key", "password"];
+
+/// A fault of a file, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub file: Box<str>,
+    /// Counts from 1; 0 when the whole file is meant.
+    pub line: u64,
+    /// Counts from 1.
+    pub column: u64,
+    /// The keys that lead to it, with dots.
+    pub path: Box<str>,
+    /// What is wrong.
+    pub message: Box<str>,
+    /// What to do.
+    pub hint: Option<Box<str>>,
+    /// The line, masked.
+    pub snippet: Option<Box<str>>,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}: ", self.file)?,
+            line => write!(f, "{}:{line}:{}: ", self.file, self.column)?,
+        }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        write!(f, "{}", self.message)?;
+        if let Some(line) = &self.snippet {
+            let indent = usize::try_from(self.column.saturating_sub(1)).unwrap_or_default();
+            write!(f, "\n  | {line}\n  | {:indent$}^", "")?;
+        }
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "\n  hint: {hint}"))
+    }
+}
+
+impl Problem {
+    /// A problem of a whole file.
+    #[must_use]
+    pub fn of_file(file: &str, message: impl Into<Box<str>>) -> Self {
+        Self::at(file, Place::default(), "", message)
+    }
+
+    pub(crate) fn at(file: &str, at: Place, path: &str, message: impl Into<Box<str>>) -> Self {
+        Self {
+            file: file.into(),
+            line: at.line,
+            column: at.column,
+            path: path.into(),
+            message: message.into(),
+            hint: None,
+            snippet: None,
+        }
+    }
+}
+
+/// Something that loads, and that somebody should look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning(pub Problem);
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The faults of one file, as they are found.
+pub(crate) struct Faults<'t> {
+    pub(crate) file: &'t str,
+    text: &'t str,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Warning>,
+    alone: bool,
+}
+
+impl<'t> Faults<'t> {
+    pub(crate) fn new(file: &'t str, text: &'t str) -> Self {
+        Self { file, text, problems: Vec::new(), warnings: Vec::new(), alone: false }
+    }
+
+    /// The same, where variables and files of the gateway's machine cannot be expected.
+    pub(crate) fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    /// `value` with the warnings if nothing is wrong, else all problems in the order of the file.
+    pub(crate) fn end<T>(mut self, value: T) -> Result<(T, Vec<Warning>), Vec<Problem>> {
+        if self.problems.is_empty() {
+            return Ok((value, self.warnings));
+        }
+        self.problems.sort_by_key(|problem| (problem.line, problem.column));
+        Err(self.problems)
+    }
+
+    fn problem<T>(&self, at: &Spanned<T>, path: &str, message: String) -> Problem {
+        let snippet = picture(self.text, at.place, false);
+        Problem { snippet, ..Problem::at(self.file, at.place, path, message) }
+    }
+
+    /// Makes a spec of a piece; a fault of its shape is a problem like any other.
+    pub(crate) fn spec<T: DeserializeOwned>(&mut self, node: &Node, path: &str) -> Option<T> {
+        let fault = match node.spec() {
+            Ok(spec) => return Some(spec),
+            Err(fault) => fault,
+        };
+        let at = fault.place.unwrap_or(node.place);
+        let snippet = picture(self.text, at, !fault.plain);
+        let hint = fault.hint.map(Into::into);
+        let problem = Problem::at(self.file, at, path, fault.message);
+        self.problems.push(Problem { hint, snippet, ..problem });
+        None
+    }
+
+    pub(crate) fn add<T>(&mut self, at: &Spanned<T>, path: &str, message: impl Into<String>) {
+        self.problems.push(self.problem(at, path, message.into()));
+    }
+
+    pub(crate) fn hinted<T>(
+        &mut self,
+        at: &Spanned<T>,
+        path: &str,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        let problem = self.problem(at, path, message.into());
+        self.problems.push(Problem { hint: hint.map(Into::into), ..problem });
+    }
+
+    /// Adds a problem where a value was due.
+    pub(crate) fn none<T, V>(
+        &mut self,
+        at: &Spanned<T>,
+        path: &str,
+        message: impl Into<String>,
+    ) -> Option<V> {
+        self.add(at, path, message);
+        None
+    }
+
+    /// Adds a problem, or a warning where the other machine may know better.
+    pub(crate) fn unresolved<T, V>(
+        &mut self,
+        at: &Spanned<T>,
+        path: &str,
+        message: impl Into<String>,
+    ) -> Option<V> {
+        if self.alone {
+            self.warn(at, path, message);
+            return None;
+        }
+        self.none(at, path, message)
+    }
+
+    pub(crate) fn warn<T>(&mut self, at: &Spanned<T>, path: &str, message: impl Into<String>) {
+        self.warnings.push(Warning(self.problem(at, path, message.into())));
+    }
+}
+
+/// The known name that `word` was probably meant to be.
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    known
+        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|(distance, _)| *distance <= 3)
+        .min()
+        .map(|(_, name)| format!("did you mean `{name}`?"))
+}
+
+/// The line of a place, masked; `guarded` where a value in it was not understood.
+pub(crate) fn picture(text: &str, at: Place, guarded: bool) -> Option<Box<str>> {
+    let index = usize::try_from(at.line.checked_sub(1)?).ok()?;
+    let line = text.lines().nth(index).filter(|line| line.len() <= 500)?;
+    Some(mask(line, guarded).into())
+}
+
+fn mask(line: &str, guarded: bool) -> String {
+    let from = GUARDED.iter().filter_map(|word| line.find(word).map(|at| at + word.len()));
+    let values = guarded.then(|| line.find(':').unwrap_or_default());
+    let from = from.chain(values).min().unwrap_or(line.len());
+    let (shown, hidden) = line.split_at_checked(from).unwrap_or(("", line));
+    let mut out = String::with_capacity(line.len());
+    for run in shown.split_inclusive(|c: char| !c.is_alphanumeric() && !"+/=_-".contains(c)) {
+        // A long run of such letters is the shape of keys and hashes.
+        if run.len() > 32 { out.extend(run.chars().map(star)) } else { out.push_str(run) }
+    }
+    out.extend(hidden.chars().map(star));
+    out
+}
+
+fn star(c: char) -> char {
+    if c.is_whitespace() || "{}[],:".contains(c) { c } else { '*' }
+}

@@ -1,0 +1,51 @@
+//! Names that the design gives a meaning and this version does not. They are refused by name, because an ignored
+//! rule would be worse than none.
+
+/// A key or choice that has no meaning yet.
+struct Reserved {
+    /// A name that is known where this one is reserved.
+    beside: &'static str,
+    name: &'static str,
+    /// What to do without it.
+    instead: &'static str,
+}
+
+const fn reserve(beside: &'static str, name: &'static str, instead: &'static str) -> Reserved {
+    Reserved { beside, name, instead }
+}
+
+const TABLE: [Reserved; 16] = [
+    // esbgate.yaml
+    reserve("upstream", "admin", "there is no admin socket: take the key out"),
+    reserve("upstream", "fleet", "each gateway counts alone: give each its share of the budgets"),
+    reserve("esb-legacy", "apigateway", "write esb, or esb-legacy for bk-paas 2.x"),
+    reserve("current", "next", "change `current`, and restart"),
+    reserve("hmac_key", "retain", "remove old folders below `dir` by a job of your own"),
+    reserve("strict", "best_effort", "write strict: without a record nothing is executed"),
+    // policy.yaml
+    reserve(
+        "apps",
+        "risks",
+        "no script is read for risks: allow scripts by `versions` or `sha256` instead",
+    ),
+    reserve("apps", "freeze", "take the rules out of `allow`"),
+    reserve("apps", "tests", "take them out; `esbgate policy check` is what can be asked"),
+    reserve("components", "hours", "take the rule out of `allow` while it must not hold"),
+    reserve("ids", "scopes", "name businesses by `ids`, sets by `sets` and `tenant_sets`"),
+    reserve("acts_as", "execution", "every call is sent as one; take the key out"),
+    reserve("per_second", "shadow", "limits hold; write the number that shall hold"),
+    reserve("per_minute", "shadow", "limits hold; write the number that shall hold"),
+    reserve("per_minute", "per_day", "write a `per_minute` and `burst` that the day can bear"),
+    reserve("per_minute", "weights", "every host counts once; write a smaller `per_call`"),
+];
+
+/// What to say of a name that is not among the `known` ones, if it is reserved there.
+pub(crate) fn reserved(said: &str, known: &[&str]) -> Option<(String, &'static str)> {
+    let found = TABLE.iter().find(|one| one.name == said && known.contains(&one.beside))?;
+    Some((format!("`{}` is not available in this version", found.name), found.instead))
+}
+
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|one| one.name)
+}

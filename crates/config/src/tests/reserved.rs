@@ -1,0 +1,51 @@
+//! What this version has no meaning for is refused by name, with what to do.
+
+use super::{BOOT, EXAMPLE, check};
+use crate::{BootDocument, Problem, reserved};
+
+fn start_up(text: &str) -> Vec<Problem> {
+    BootDocument::read("esbgate.yaml", text).unwrap_err()
+}
+
+#[test]
+fn every_reserved_name_is_refused_with_what_to_do() {
+    let mut tried = Vec::new();
+    let mut tell = |name: &'static str, problems: Vec<Problem>| {
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let message = format!("`{name}` is not available in this version");
+        assert_eq!(*problems[0].message, *message, "{problems:?}");
+        assert!(problems[0].hint.is_some() && problems[0].line > 0, "{problems:?}");
+        tried.push(name);
+    };
+    for (name, from, to) in [
+        ("admin", "\npolicy:", "\nadmin: {socket: /run/esbgate/admin.sock}\npolicy:"),
+        ("fleet", "\npolicy:", "\nfleet: {fail: local}\npolicy:"),
+        ("apigateway", "kind: esb ", "kind: apigateway "),
+        ("next", "{current: {env: ESB_SECRET}}", "{current: {env: ESB_SECRET}, next: {env: NEXT}}"),
+        ("retain", "  node: gate-1", "  retain: {days: 400, bytes: 50GiB}"),
+        ("best_effort", "mode: strict ", "mode: best_effort "),
+    ] {
+        assert!(BOOT.contains(from), "{from}");
+        tell(name, start_up(&BOOT.replacen(from, to, 1)));
+    }
+    let app = "    acts_as: ops_gateway ";
+    for (name, from, to) in [
+        ("risks", "\napps:", "\nrisks: []\napps:"),
+        ("freeze", "\napps:", "\nfreeze: []\napps:"),
+        ("tests", "\napps:", "\ntests: []\napps:"),
+        ("hours", "        callbacks:", "        hours: {days: [mon]}\n        callbacks:"),
+        ("scopes", "tenant_sets: []", "scopes: []"),
+        ("execution", app, "    execution: two_phase\n    acts_as: ops_gateway "),
+        ("shadow", "calls: {per_second: 5,", "calls: {shadow: true, per_second: 5,"),
+        ("shadow", "hosts: {per_call: 50,", "hosts: {shadow: true, per_call: 50,"),
+        ("per_day", "hosts: {per_call: 50,", "hosts: {per_day: 1, per_call: 50,"),
+        ("weights", "hosts: {per_call: 50,", "hosts: {weights: {}, per_call: 50,"),
+    ] {
+        assert!(EXAMPLE.contains(from), "{from}");
+        tell(name, check(&EXAMPLE.replacen(from, to, 1)).unwrap_err());
+    }
+    let mut table: Vec<_> = reserved::names().collect();
+    table.sort_unstable();
+    tried.sort_unstable();
+    assert_eq!(tried, table);
+}

@@ -1,0 +1,164 @@
+//! From YAML to nodes, within bounds: the one module that knows the YAML library.
+
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, SeqAccess, Visitor},
+};
+use serde_saphyr::{Location, Options, Spanned};
+
+use crate::{
+    node::{Key, Node, Place, Value},
+    problem::{Problem, picture},
+};
+
+/// Longer files are refused unread.
+const LONGEST: usize = 512 * 1024;
+
+/// Reads a document.
+pub(crate) fn read(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
+    if text.len() > LONGEST {
+        return Err(vec![Problem::of_file(
+            file,
+            format!("the file has more than {LONGEST} bytes"),
+        )]);
+    }
+    let read: Result<Spanned<Raw>, serde_saphyr::Error> =
+        serde_saphyr::from_str_with_options(text, options());
+    read.map(|root| node(root, text)).map_err(|error| {
+        let at = place(error.location().unwrap_or(Location::UNKNOWN));
+        let (message, hint, guarded) = retell(&error.without_snippet().to_string());
+        vec![Problem {
+            hint: hint.map(Into::into),
+            snippet: picture(text, at, guarded),
+            ..Problem::at(file, at, "", message)
+        }]
+    })
+}
+
+fn options() -> Options {
+    let budget = serde_saphyr::budget! {
+        max_events: 200_000,
+        max_nodes: 100_000,
+        max_aliases: 64,
+        max_anchors: 64,
+        max_depth: 32,
+        max_documents: 1,
+        max_merge_keys: 64,
+        max_total_scalar_bytes: LONGEST,
+    };
+    let aliases = serde_saphyr::alias_limits! { max_total_replayed_events: 20_000 };
+    serde_saphyr::options! {
+        budget: budget,
+        alias_limits: aliases,
+        strict_booleans: true,
+        with_snippet: false,
+    }
+}
+
+/// The library's words without the values that it quotes, what to do, and whether the line must be masked.
+fn retell(said: &str) -> (String, Option<&'static str>, bool) {
+    let said = said.split(" at line ").next().unwrap_or(said);
+    if said.contains("duplicate") {
+        return ("duplicate key".into(), Some("a key may stand once"), false);
+    }
+    if said.contains(['"', '\'', '`']) {
+        let hint = "look at indentation, quotes and colons, here and above";
+        return ("this is no valid YAML".into(), Some(hint), true);
+    }
+    (said.into(), None, true)
+}
+
+fn place(at: Location) -> Place {
+    Place { line: at.line(), column: at.column() }
+}
+
+/// A value as the library gives it; what is neither text nor collection keeps its spelling in the text alone.
+enum Raw {
+    Null,
+    Bool(bool),
+    Whole(i64),
+    Spelled,
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+fn node(raw: Spanned<Raw>, text: &str) -> Node {
+    let span = raw.defined.span();
+    let spelled = || {
+        let start = usize::try_from(span.byte_offset()?).ok()?;
+        let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+        text.get(start..end).map(str::to_owned)
+    };
+    let value = match raw.value {
+        Raw::Null => Value::Null,
+        Raw::Bool(value) => Value::Bool(value, spelled().unwrap_or_else(|| value.to_string())),
+        Raw::Whole(value) => Value::Whole(value, spelled().unwrap_or_else(|| value.to_string())),
+        Raw::Spelled => Value::Text(spelled().unwrap_or_default()),
+        Raw::Text(text) => Value::Text(text),
+        Raw::List(list) => Value::List(list.into_iter().map(|raw| node(raw, text)).collect()),
+        Raw::Map(map) => {
+            let entry = |(key, raw): (Spanned<String>, _)| {
+                (Key { place: place(key.referenced), name: key.value }, node(raw, text))
+            };
+            Value::Map(map.into_iter().map(entry).collect())
+        }
+    };
+    Node { place: place(raw.referenced), value }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+    fn visit_unit<E: Error>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(value))
+    }
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Whole(value))
+    }
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Raw, E> {
+        Ok(i64::try_from(value).map_or(Raw::Spelled, Raw::Whole))
+    }
+    fn visit_i128<E: Error>(self, _: i128) -> Result<Raw, E> {
+        Ok(Raw::Spelled)
+    }
+    fn visit_u128<E: Error>(self, _: u128) -> Result<Raw, E> {
+        Ok(Raw::Spelled)
+    }
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Raw, E> {
+        Ok(Raw::Spelled)
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(text.to_owned()))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut list = Vec::new();
+        while let Some(element) = seq.next_element()? {
+            list.push(element);
+        }
+        Ok(Raw::List(list))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Raw::Map(map))
+    }
+}

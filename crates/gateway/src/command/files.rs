@@ -1,0 +1,47 @@
+//! Both files, read and checked as a start does it. Nothing has an effect.
+
+use std::path::Path;
+
+use esbgate_config::{Boot, BootDocument, Plan, PolicyDocument, Problem, Warning};
+use esbgate_core::Clock as _;
+
+use crate::{SystemClock, sources::Sources};
+
+/// Two files without a fault.
+pub(super) struct Checked {
+    pub(super) boot: Boot,
+    pub(super) plan: Plan,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Checks a start-up file and a policy: `policy`, else the one that it names.
+pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, Vec<Problem>> {
+    let name = config.display().to_string();
+    let boot = BootDocument::read(&name, &text(&name)?)?;
+    let policy = policy.map_or_else(|| boot.policy(), |path| path.display().to_string());
+    let policy = text(&policy).and_then(|text| PolicyDocument::read(&policy, &text));
+    let now = SystemClock::start().now().wall;
+    let boot = match (boot.check(&Sources), &policy) {
+        (Ok(boot), _) => boot,
+        (Err(problems), Err(more)) => return Err([problems, more.clone()].concat()),
+        // What the policy may name is not known; all else that is wrong with it is told beside.
+        (Err(mut problems), Ok(policy)) => {
+            problems.extend(policy.check_alone(&Sources, now).err().unwrap_or_default());
+            return Err(problems);
+        }
+    };
+    let (plan, warnings) = policy?.check(boot.grounds(), &Sources, now)?;
+    Ok(Checked { boot, plan, warnings })
+}
+
+/// Checks a policy without a start-up file.
+pub(super) fn alone(policy: &Path) -> Result<Vec<Warning>, Vec<Problem>> {
+    let name = policy.display().to_string();
+    let now = SystemClock::start().now().wall;
+    PolicyDocument::read(&name, &text(&name)?)?.check_alone(&Sources, now)
+}
+
+fn text(path: &str) -> Result<String, Vec<Problem>> {
+    std::fs::read_to_string(path)
+        .map_err(|error| vec![Problem::of_file(path, format!("the file cannot be read: {error}"))])
+}

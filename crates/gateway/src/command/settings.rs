@@ -1,0 +1,89 @@
+//! From checked files to what a start needs.
+
+use std::{path::Path, sync::Arc};
+
+use esbgate_config::{Durability, ListenTls, Problem};
+use esbgate_core::HeadRules;
+use esbgate_server::ServerLimits;
+use esbgate_upstream::{DEFAULT_ANSWER_LIMIT, EsbOptions, LoginOptions};
+use rustls::{ClientConfig, ServerConfig};
+
+use super::files::Checked;
+use crate::boot::{ListenerSettings, RequestLimits, Settings};
+
+/// The last of the checks: what a start makes of certificates and keys.
+pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Problem>> {
+    let Checked { boot, plan, .. } = checked;
+    let file = file.display().to_string();
+    let problem = |message| vec![Problem::of_file(&file, message)];
+    let mut listeners = Vec::new();
+    for listener in boot.listeners {
+        let tls = listener.tls.map(|tls| server_tls(&tls)).transpose().map_err(problem)?;
+        listeners.push(ListenerSettings { address: listener.address.to_string(), tls });
+    }
+    let tls = boot.upstream_ca.as_deref().map(client_tls).transpose().map_err(problem)?;
+    let limits = boot.limits;
+    Ok(Settings {
+        listeners,
+        monitor: boot.monitor.to_string(),
+        head: HeadRules { hosts: boot.hosts, trusted_peers: boot.trusted_peers },
+        limits: RequestLimits {
+            body: limits.body,
+            body_time: limits.body_time,
+            in_flight: limits.in_flight.into(),
+            body_bytes: limits.body_bytes,
+            server: ServerLimits {
+                header_time: limits.header_time,
+                idle_time: limits.header_time,
+                headers: usize::try_from(limits.headers).unwrap_or(usize::MAX),
+                connections: limits.connections.into(),
+            },
+        },
+        dialect: boot.dialect,
+        esb: EsbOptions {
+            endpoints: boot.endpoints.iter().map(ToString::to_string).collect(),
+            connect_timeout: boot.connect_timeout,
+            answer_timeout: boot.answer_timeout,
+            answer_limit: DEFAULT_ANSWER_LIMIT,
+            tls: tls.clone(),
+        },
+        login: boot.login.map(|login| LoginOptions {
+            url: login.url.to_string(),
+            timeout: login.timeout,
+            valid: login.valid,
+            invalid: login.invalid,
+            stale_if_error: login.stale_if_error,
+            tls,
+        }),
+        journal: esbgate_journal::Options {
+            dir: (&*boot.journal.dir).into(),
+            durability: match boot.journal.durability {
+                Durability::Written => esbgate_journal::Durability::Written,
+                Durability::Synced => esbgate_journal::Durability::Synced,
+            },
+            hmac_key: boot.journal.hmac_key,
+            node: boot.journal.node.map_or_else(node, String::from),
+            version: env!("CARGO_PKG_VERSION"),
+            // Calls whose callers left are not counted in `in_flight` any more and still have an outcome.
+            open_intents: u64::from(limits.in_flight).saturating_mul(16),
+        },
+        policy: Box::new(move |binding| plan.bind(binding)),
+    })
+}
+
+/// The machine's name, as records show it when the file names none.
+fn node() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "esbgate".into() } else { name.into() }
+}
+
+fn server_tls(tls: &ListenTls) -> Result<Arc<ServerConfig>, String> {
+    let client_ca = tls.client_ca.as_deref().map(str::as_bytes);
+    esbgate_server::tls_config(tls.certificate.as_bytes(), tls.key.expose().as_bytes(), client_ca)
+        .map_err(|error| format!("listen: {error}"))
+}
+
+fn client_tls(ca: &str) -> Result<Arc<ClientConfig>, String> {
+    esbgate_upstream::tls_config(ca.as_bytes()).map_err(|error| format!("upstream.ca: {error}"))
+}
