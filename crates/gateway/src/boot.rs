@@ -15,7 +15,7 @@ use esbgate_core::{
 };
 use esbgate_journal::FileJournal;
 use esbgate_model::{Secret, dialect::Dialect};
-use esbgate_server::{ReadBody, Server, ServerLimits};
+use esbgate_server::{Inherited, ReadBody, Server, ServerLimits};
 use esbgate_upstream::{Esb, EsbOptions, LoginOptions, LoginService};
 use prometheus::Registry;
 use tokio::task::JoinSet;
@@ -30,7 +30,7 @@ use crate::{
 /// One address to listen on.
 #[derive(Debug)]
 pub struct ListenerSettings {
-    /// `host:port` or `unix:/path`.
+    /// `host:port`, `unix:/path` or `systemd:NAME`.
     pub address: String,
     /// TLS, if the listener speaks it.
     pub tls: Option<Arc<rustls::ServerConfig>>,
@@ -55,6 +55,8 @@ pub struct RequestLimits {
 pub struct Settings {
     /// Where callers come in.
     pub listeners: Vec<ListenerSettings>,
+    /// The sockets that `systemd:NAME` means.
+    pub inherited: Inherited,
     /// Where Prometheus and probes come in.
     pub monitor: String,
     /// What heads are held to.
@@ -83,13 +85,8 @@ impl std::fmt::Debug for Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A listener cannot be opened.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: String,
-        /// Why.
-        source: esbgate_server::BindError,
-    },
+    #[error(transparent)]
+    Listen(#[from] esbgate_server::BindError),
     /// The journal cannot be opened.
     #[error("cannot open the journal: {0}")]
     Journal(#[from] esbgate_journal::OpenError),
@@ -156,16 +153,17 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     };
     let mut servers = JoinSet::new();
     let mut addresses = Vec::new();
+    let mut inherited = settings.inherited;
     for ListenerSettings { address, tls } in settings.listeners {
-        let listener = esbgate_server::bind(&address)
-            .map_err(|source| StartError::Listen { address, source })?;
+        let listener = match address.strip_prefix("systemd:") {
+            Some(name) => inherited.take(name)?,
+            None => esbgate_server::bind(&address)?,
+        };
         addresses.extend(listener.local_addr());
         let (server, gateway) = (server.clone(), gateway.clone());
         servers.spawn(async move { server.serve(listener, tls, gateway).await });
     }
-    let address = settings.monitor;
-    let listener =
-        esbgate_server::bind(&address).map_err(|source| StartError::Listen { address, source })?;
+    let listener = esbgate_server::bind(&settings.monitor)?;
     let monitor_address = listener.local_addr();
     // A server of its own: probes are answered while callers' connections are at their limit.
     let probes = Server::new(limits.server, clock, drain.clone());

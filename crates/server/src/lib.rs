@@ -8,6 +8,7 @@ mod body;
 mod certificate;
 mod connection;
 mod heads;
+mod inherited;
 mod listener;
 mod raw_head;
 mod serve;
@@ -19,6 +20,7 @@ use esbgate_core::{HeadFault, Peer, ReceivedAt, Trace};
 use hyper::body::Incoming;
 
 pub use body::ReadBody;
+pub use inherited::Inherited;
 pub use listener::{BindError, Listener, bind};
 pub use serve::{Server, ServerLimits};
 pub use tls::{TlsError, tls_config};

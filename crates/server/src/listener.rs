@@ -1,8 +1,10 @@
 //! Listening sockets, TCP and Unix.
 
 use std::{
+    fs::Permissions,
     io,
     net::{IpAddr, SocketAddr},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -12,14 +14,25 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 /// Connections the kernel holds before they are accepted.
 const BACKLOG: i32 = 1024;
 
+/// Owner and group may connect.
+const SOCKET_MODE: u32 = 0o660;
+
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Neither `IP:port` nor `unix:/path`.
     #[error("{0:?} is neither IP:port nor unix:/path")]
     NotAnAddress(String),
+    /// The service manager passed no socket of this name.
+    #[error("no socket named {0:?} was passed: look at FileDescriptorName= of the socket unit")]
+    NotPassed(String),
+    /// One name stands for several sockets.
+    #[error(
+        "more than one socket named {0:?} was passed: give each a FileDescriptorName= of its own"
+    )]
+    PassedTwice(String),
     /// The system refuses.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}")]
     Refused {
         /// The address.
         address: String,
@@ -28,14 +41,14 @@ pub enum BindError {
     },
 }
 
-/// A socket that listens. Dropping it closes it; a Unix socket's file is removed.
+/// A socket that listens. Dropping it closes it; the file of a Unix socket that was made here is removed.
 #[derive(Debug)]
 pub struct Listener(Kind);
 
 #[derive(Debug)]
 enum Kind {
     Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, Option<PathBuf>),
 }
 
 /// An accepted connection.
@@ -51,7 +64,7 @@ pub fn bind(address: &str) -> Result<Listener, BindError> {
     if let Some(path) = address.strip_prefix("unix:") {
         let path = Path::new(path);
         let unix = bind_unix(path).map_err(refused)?;
-        return Ok(Listener(Kind::Unix(unix, path.to_owned())));
+        return Ok(Listener(Kind::Unix(unix, Some(path.to_owned()))));
     }
     let socket: SocketAddr =
         address.parse().map_err(|_| BindError::NotAnAddress(address.to_owned()))?;
@@ -78,6 +91,8 @@ fn bind_unix(path: &Path) -> io::Result<UnixListener> {
         std::fs::remove_file(path)?;
         socket.bind(&address)?;
     }
+    // Before anybody can connect. The group of the folder and of the process decide who may, not the umask.
+    std::fs::set_permissions(path, Permissions::from_mode(SOCKET_MODE))?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     UnixListener::from_std(socket.into())
@@ -99,6 +114,14 @@ fn abandoned(address: &SockAddr) -> io::Result<bool> {
 }
 
 impl Listener {
+    pub(crate) fn inherited_tcp(tcp: std::net::TcpListener) -> io::Result<Self> {
+        TcpListener::from_std(tcp).map(|tcp| Self(Kind::Tcp(tcp)))
+    }
+
+    pub(crate) fn inherited_unix(unix: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        UnixListener::from_std(unix).map(|unix| Self(Kind::Unix(unix, None)))
+    }
+
     /// The address it listens on; none for a Unix socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
@@ -126,8 +149,8 @@ impl Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         match &self.0 {
-            Kind::Tcp(_) => {}
-            Kind::Unix(_, path) => {
+            Kind::Tcp(_) | Kind::Unix(_, None) => {}
+            Kind::Unix(_, Some(path)) => {
                 if let Err(error) = std::fs::remove_file(path) {
                     tracing::debug!(%error, path = %path.display(), "socket file is not removed");
                 }

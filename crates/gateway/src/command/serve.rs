@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
+use esbgate_server::Inherited;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::files::checked;
@@ -12,8 +13,10 @@ const GRACE: Duration = Duration::from_secs(100);
 
 pub(crate) fn run(config: &Path) -> ExitCode {
     super::log::init();
+    // The runtime brings threads; until then the environment may be changed.
+    let inherited = Inherited::from_env();
     let settings = match settings(config) {
-        Ok(settings) => settings,
+        Ok(settings) => Settings { inherited, ..settings },
         Err(problems) => return super::failed(&problems.join("\n")),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

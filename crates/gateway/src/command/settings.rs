@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use esbgate_config::{Durability, ListenTls, Problem};
 use esbgate_core::HeadRules;
-use esbgate_server::ServerLimits;
+use esbgate_server::{Inherited, ServerLimits};
 use esbgate_upstream::{DEFAULT_ANSWER_LIMIT, EsbOptions, LoginOptions};
 use rustls::{ClientConfig, ServerConfig};
 
@@ -25,6 +25,7 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
     let limits = boot.limits;
     Ok(Settings {
         listeners,
+        inherited: Inherited::none(),
         monitor: boot.monitor.to_string(),
         head: HeadRules { hosts: boot.hosts, trusted_peers: boot.trusted_peers },
         limits: RequestLimits {
