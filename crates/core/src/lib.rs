@@ -16,6 +16,7 @@ mod journal;
 mod jwt;
 mod login;
 mod metrics;
+mod network;
 mod once;
 mod parse;
 mod policy;
@@ -46,6 +47,7 @@ pub use self::{
         AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics, OutcomeClass,
         RecordKind, UpstreamMetrics, UpstreamResult,
     },
+    network::Network,
     once::{FreshCall, Once},
     parse::{HeadRules, Parse, ParsedCall},
     policy::{

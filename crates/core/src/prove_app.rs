@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use subtle::ConstantTimeEq as _;
 
 use crate::{
-    AppFault, Bucket, Quota, Rejection, RoutedCall, Stage,
+    AppFault, Bucket, Network, Quota, Rejection, RoutedCall, Stage,
     bucket::Refused,
     jwt::{self, Carrier},
     policy::{App, Policy},
@@ -96,7 +96,7 @@ const BURST: NonZeroU32 = NonZeroU32::new(10).unwrap();
 impl ProofThrottle {
     fn failed(&self, peer: Option<IpAddr>, at: Duration, fault: AppFault) -> Rejection {
         use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(peer);
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(peer.map(Network::from));
         let index = usize::try_from(hash).unwrap_or(0) % self.0.len().max(1);
         match self.0.get(index).map(|bucket| bucket.take(NonZeroU32::MIN, at)) {
             Some(Ok((mut charge, _))) => {

@@ -72,7 +72,7 @@ pub struct OutcomeRecord<'a> {
     pub step_instance_id: Option<i64>,
 }
 
-/// A call of a proved application that was refused, or a count of those that were not proved.
+/// A call that was refused. Those of callers whose application was not proved are summed.
 #[derive(Debug)]
 pub struct RefusalRecord<'a> {
     /// The id of the request.
@@ -135,6 +135,7 @@ pub trait Journal: Send + Sync {
         outcome: &OutcomeRecord<'_>,
     ) -> impl Future<Output = Result<(), JournalDown>> + Send;
 
-    /// Notes a refusal. Never waits; a full queue loses the record and counts the loss.
+    /// Notes a refusal. Never waits. One of a proved application becomes a record, or is counted as lost
+    /// when too many wait; the others are summed per network and code.
     fn refuse(&self, refusal: &RefusalRecord<'_>);
 }

@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     layers::Telemetry,
+    minute::each_minute,
     monitor::Monitor,
     stack::{Parts, stack},
 };
@@ -168,6 +169,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     // A server of its own: probes are answered while callers' connections are at their limit.
     let probes = Server::new(limits.server, clock, drain.clone());
     servers.spawn(async move { probes.serve(listener, None, monitor).await });
+    let refusals = journal.clone();
+    servers.spawn(each_minute(drain.clone(), move || refusals.sum_up()));
     Ok(Running { addresses, monitor: monitor_address, journal, drain, tasks, servers })
 }
 

@@ -6,6 +6,7 @@ pub mod command;
 #[cfg(feature = "demo")]
 mod demo;
 pub mod layers;
+mod minute;
 mod monitor;
 mod sources;
 pub mod stack;

@@ -23,7 +23,8 @@ use crate::{
     keyed::{HashKey, hex},
     line::{self, StartLine},
     segment::{self, OpenFile, Segment},
-    writer::{Entry, Message, Writer},
+    unproved::{Caller, Unproved},
+    writer::{Entry, Message, Noted, Writer},
 };
 
 /// Most refusals that wait to be written.
@@ -90,6 +91,9 @@ struct Shared {
     intents: Rooms,
     open_intents: u64,
     refusals: Rooms,
+    unproved: Unproved,
+    /// The sums of one minute are queued at a time, so their queue is bounded too.
+    minutes: Rooms,
     path: PathBuf,
 }
 
@@ -147,6 +151,8 @@ impl FileJournal {
             intents,
             open_intents,
             refusals,
+            unproved: Unproved::default(),
+            minutes: Rooms::default(),
             path,
         })))
     }
@@ -163,8 +169,16 @@ impl FileJournal {
         &self.0.path
     }
 
-    /// Writes what is queued and `stop`, and syncs; blocks for at most five seconds. Later records are
-    /// refused. Closing twice does nothing.
+    /// Queues the sums of refusals of unproved callers, which the gateway asks for each minute. Never waits;
+    /// while the journal takes no records, or the minute before is not written yet, they go on growing.
+    pub fn sum_up(&self) {
+        if self.writable() {
+            self.0.sum_up();
+        }
+    }
+
+    /// Writes what is queued and summed, and `stop`, and syncs; blocks for at most five seconds. Later
+    /// records are refused. Closing twice does nothing.
     pub fn close(&self) -> Result<(), JournalDown> {
         self.0.stop()
     }
@@ -176,7 +190,32 @@ impl Shared {
         Some(Entry { kind, time: self.clock.now().wall, members })
     }
 
+    fn sum_up(&self) {
+        let Some(minute) = self.minutes.take(1) else { return };
+        let mut lost = 0;
+        let mut sums: Vec<_> = self
+            .unproved
+            .take()
+            .into_iter()
+            .filter_map(|((caller, code), sum)| {
+                let members = line::refusal_sum(caller, code, sum);
+                let entry = self.entry(RecordKind::Refusal, members);
+                lost += if entry.is_none() { sum.count } else { 0 };
+                Some(Noted { entry: entry?, count: sum.count, room: None })
+            })
+            .collect();
+        if let Some(last) = sums.last_mut() {
+            last.room = Some(minute);
+        }
+        let queued = sums.iter().map(|noted| noted.count).sum::<u64>();
+        if queued > 0 && self.queue.send(Message::Sums(sums)).is_err() {
+            lost += queued;
+        }
+        self.metrics.refusals_lost(lost);
+    }
+
     fn stop(&self) -> Result<(), JournalDown> {
+        self.sum_up();
         let (done, stopped) = mpsc::sync_channel(1);
         match self.queue.send(Message::Stop(done)) {
             Ok(()) => stopped.recv_timeout(STOP).unwrap_or(Err(JournalDown)),
@@ -222,12 +261,17 @@ impl Journal for FileJournal {
 
     fn refuse(&self, refusal: &RefusalRecord<'_>) {
         let shared = &*self.0;
+        let Some(app) = refusal.app else {
+            let caller = refusal.peer.map_or(Caller::Socket, |peer| Caller::Network(peer.into()));
+            return shared.unproved.add(caller, refusal.code_name, refusal.received_at.wall);
+        };
         let queued = shared.refusals.take(REFUSALS).and_then(|room| {
-            let entry = shared.entry(RecordKind::Refusal, line::refusal(refusal))?;
-            shared.queue.send(Message::Refusal(entry, room)).ok()
+            let entry = shared.entry(RecordKind::Refusal, line::refusal(refusal, app))?;
+            let noted = Noted { entry, count: 1, room: Some(room) };
+            shared.queue.send(Message::Refusal(noted)).ok()
         });
         if queued.is_none() {
-            shared.metrics.refusal_dropped();
+            shared.metrics.refusals_lost(1);
         }
     }
 }

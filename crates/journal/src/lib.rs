@@ -7,6 +7,7 @@ mod append;
 mod keyed;
 mod line;
 mod segment;
+mod unproved;
 mod writer;
 
 pub use self::append::{Durability, FileJournal, OpenError, Options};

@@ -4,13 +4,19 @@ use std::{collections::BTreeMap, fmt::Write as _, io};
 
 use esbgate_core::{Intent, OutcomeRecord, RefusalRecord};
 use esbgate_model::{
-    Account, CallbackUrl, Carried, ComponentCall, Content, FastExecuteScript, Host, PlainCall,
-    Scope, Script, Target,
+    Account, CallbackUrl, Carried, ComponentCall, Content, FastExecuteScript, Host, Name,
+    PlainCall, Scope, Script, Target,
 };
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::keyed::{HashKey, Keyed, hex, sha256_hex};
+use crate::{
+    keyed::{HashKey, Keyed, hex, sha256_hex},
+    unproved::{Caller, Sum},
+};
+
+/// The version of the fields of all kinds, `v` in each record.
+pub(crate) const VERSION: u32 = 1;
 
 /// Longest free text that is written as it is, in characters.
 const LONGEST_TEXT: usize = 256;
@@ -173,12 +179,22 @@ struct OutcomeLine<'a> {
     step_instance_id: Option<i64>,
 }
 
+/// Stands for `count` refusals, so it has no request id.
+#[derive(Debug, Serialize)]
+struct RefusalSumLine {
+    count: u64,
+    first_at: String,
+    last_at: String,
+    peer: Option<String>,
+    code_name: &'static str,
+}
+
 #[derive(Debug, Serialize)]
 struct RefusalLine<'a> {
     request_id: Text<'a>,
     received_at: String,
     peer: Option<std::net::IpAddr>,
-    app: Option<&'a str>,
+    app: &'a str,
     user: Option<&'a str>,
     component: Option<&'static str>,
     code_name: &'static str,
@@ -337,17 +353,36 @@ pub(crate) fn outcome(intent: u64, outcome: &OutcomeRecord<'_>) -> serde_json::R
     })
 }
 
-/// The members of a refusal.
-pub(crate) fn refusal(refusal: &RefusalRecord<'_>) -> serde_json::Result<Vec<u8>> {
+/// The members of a refusal of a proved application.
+pub(crate) fn refusal(refusal: &RefusalRecord<'_>, app: &Name) -> serde_json::Result<Vec<u8>> {
     members(&RefusalLine {
         request_id: refusal.request_id.into(),
         received_at: refusal.received_at.wall.to_string(),
         peer: refusal.peer,
-        app: refusal.app.map(esbgate_model::Name::as_str),
-        user: refusal.user.map(esbgate_model::Name::as_str),
+        app: app.as_str(),
+        user: refusal.user.map(Name::as_str),
         component: refusal.component,
         code_name: refusal.code_name,
         generation: refusal.generation,
+    })
+}
+
+/// The members of a sum of refusals.
+pub(crate) fn refusal_sum(
+    caller: Caller,
+    code_name: &'static str,
+    sum: Sum,
+) -> serde_json::Result<Vec<u8>> {
+    members(&RefusalSumLine {
+        count: sum.count,
+        first_at: sum.first.to_string(),
+        last_at: sum.last.to_string(),
+        peer: match caller {
+            Caller::Network(network) => Some(network.to_string()),
+            Caller::Others => Some("other".into()),
+            Caller::Socket => None,
+        },
+        code_name,
     })
 }
 

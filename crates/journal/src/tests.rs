@@ -24,6 +24,9 @@ use crate::{
     segment::{OpenFile, Segment, open_file},
 };
 
+mod document;
+mod refusals;
+
 const NOW: ReceivedAt =
     ReceivedAt { wall: jiff::Timestamp::UNIX_EPOCH, monotonic: Duration::from_secs(1) };
 
@@ -95,11 +98,12 @@ fn outcome() -> OutcomeRecord<'static> {
 }
 
 fn refuse(journal: &FileJournal) {
+    let app = Name::new("app").unwrap();
     journal.refuse(&RefusalRecord {
         request_id: "r",
         received_at: NOW,
         peer: None,
-        app: None,
+        app: Some(&app),
         user: None,
         component: None,
         code_name: "NO",

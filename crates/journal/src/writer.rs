@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::{
-    line::{self, StopLine},
+    line::{self, StopLine, VERSION},
     segment::Segment,
 };
 
@@ -38,8 +38,19 @@ pub(crate) struct Entry {
 pub(crate) enum Message {
     Intent(Entry, Room, oneshot::Sender<Result<Ticket, JournalDown>>),
     Outcome(Entry, Ticket, oneshot::Sender<Result<(), JournalDown>>),
-    Refusal(Entry, Room),
+    Refusal(Noted),
+    /// The sums of one minute.
+    Sums(Vec<Noted>),
     Stop(SyncSender<Result<(), JournalDown>>),
+}
+
+/// A record of refusals that nobody waits for.
+pub(crate) struct Noted {
+    pub(crate) entry: Entry,
+    /// How many refusals it stands for.
+    pub(crate) count: u64,
+    /// Its place; of the sums of a minute the last one holds it.
+    pub(crate) room: Option<Room>,
 }
 
 enum Waiter {
@@ -58,7 +69,7 @@ pub(crate) struct Writer {
     pub(crate) next: u64,
     pub(crate) buffer: Vec<u8>,
     pub(crate) kinds: Vec<RecordKind>,
-    pub(crate) refusals: VecDeque<(Entry, Room)>,
+    pub(crate) refusals: VecDeque<Noted>,
 }
 
 impl Writer {
@@ -76,7 +87,8 @@ impl Writer {
                         self.add(&entry);
                         waiters.push(Waiter::Outcome(ticket, waiter));
                     }
-                    Message::Refusal(entry, room) => self.refusals.push_back((entry, room)),
+                    Message::Refusal(noted) => self.refusals.push_back(noted),
+                    Message::Sums(noted) => self.refusals.extend(noted),
                     Message::Stop(done) => stop = Some(done),
                 }
                 if stop.is_some() || waiters.len() == BATCH {
@@ -122,7 +134,7 @@ impl Writer {
         let number = self.next;
         self.next += 1;
         let Entry { kind, time, members } = entry;
-        let head = format!("{{\"v\":1,\"seq\":{number},\"time\":\"{time}\",");
+        let head = format!("{{\"v\":{VERSION},\"seq\":{number},\"time\":\"{time}\",");
         self.buffer.extend_from_slice(head.as_bytes());
         self.buffer.extend_from_slice(&self.origin);
         // Writing to a vector cannot fail.
@@ -170,11 +182,11 @@ impl Writer {
     fn note_refusals(&mut self, most: usize) {
         let count = self.refusals.len().min(most);
         let batch: Vec<_> = self.refusals.drain(..count).collect();
-        for (entry, _) in &batch {
-            self.add(entry);
+        for noted in &batch {
+            self.add(&noted.entry);
         }
         if self.commit().is_err() {
-            batch.iter().for_each(|_| self.metrics.refusal_dropped());
+            batch.iter().for_each(|noted| self.metrics.refusals_lost(noted.count));
         }
     }
 

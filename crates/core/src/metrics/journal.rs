@@ -78,7 +78,7 @@ impl JournalMetrics {
             open: gauge("esbgate_journal_open_intents", "Intents whose outcome is not written.")?,
             dropped: counter(
                 "esbgate_journal_refusals_dropped_total",
-                "Refusals that were counted and not written, because their queue was full.",
+                "Refusals that are in no record, because their queue was full or the write failed.",
             )?,
         })
     }
@@ -115,9 +115,9 @@ impl JournalMetrics {
         self.open.set(open);
     }
 
-    /// Counts a refusal that was not written.
-    pub fn refusal_dropped(&self) {
-        self.dropped.inc();
+    /// Counts refusals that were not written.
+    pub fn refusals_lost(&self, count: u64) {
+        self.dropped.inc_by(count);
     }
 
     /// How many refusals were not written.

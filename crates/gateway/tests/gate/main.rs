@@ -17,6 +17,7 @@ mod refusals;
 mod risks;
 mod secrets;
 mod served;
+mod sums;
 mod support;
 mod tls;
 mod vectors;

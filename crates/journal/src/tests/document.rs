@@ -1,0 +1,47 @@
+//! `docs/journal.md` lists the fields that records have.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// The names in the first column of the document's tables, one set for each table.
+fn tables() -> Vec<BTreeSet<String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/journal.md");
+    let mut tables: Vec<BTreeSet<String>> = vec![];
+    let mut inside = false;
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let row = line.strip_prefix("| ").filter(|row| row.starts_with('`'));
+        match row {
+            Some(row) => {
+                let names = row.split_once('|').unwrap().0.split('`').skip(1).step_by(2);
+                tables.last_mut().unwrap_or_else(|| panic!("{line}")).extend(names.map(Into::into));
+            }
+            None if line.starts_with('|') && !inside => tables.push(BTreeSet::new()),
+            None => {}
+        }
+        inside = line.starts_with('|');
+    }
+    tables
+}
+
+#[tokio::test]
+async fn every_field_of_every_kind_is_documented_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    let ticket = intend(&journal).await.unwrap();
+    journal.settle(ticket, &outcome()).await.unwrap();
+    refuse(&journal);
+    refusals::refuse_unproved(&journal, "192.0.2.1", "A");
+    journal.close().unwrap();
+    let tables = tables();
+    let (common, kinds) = tables.split_first().unwrap();
+    let [start, stop, intent, outcome, refusal, sum] = kinds else { panic!("{}", kinds.len()) };
+    let expected = [start, intent, outcome, refusal, sum, stop];
+    let lines = lines(&text(journal.path(), 1));
+    assert_eq!(lines.len(), expected.len());
+    for (line, own) in lines.iter().zip(expected) {
+        let names: BTreeSet<String> = line.as_object().unwrap().keys().cloned().collect();
+        let documented: BTreeSet<String> = common.union(own).cloned().collect();
+        assert_eq!(names, documented, "{}", line["kind"]);
+    }
+}
