@@ -142,7 +142,7 @@ impl<J: Journal> Bracket for WriteAhead<J> {
         let intent = Intent {
             request_id: parsed.trace().request_id(),
             received_at: parsed.received_at(),
-            peer: parsed.peer().address,
+            peer: parsed.peer().address(),
             app: principal.app(),
             app_proofs: app_call.proofs(),
             user: principal.user(),

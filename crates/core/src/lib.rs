@@ -19,6 +19,7 @@ mod metrics;
 mod network;
 mod once;
 mod parse;
+mod peer;
 mod policy;
 mod prepare;
 mod prove_app;
@@ -50,13 +51,14 @@ pub use self::{
     network::Network,
     once::{FreshCall, Once},
     parse::{HeadRules, Parse, ParsedCall},
+    peer::Peer,
     policy::{
         AccountGrant, Allow, App, AppKey, AppState, Binding, BusinessGrant, Exemption, Grant,
         HttpStatus, Ledger, Limits, Policy, PolicyHandle, ScriptGrant, TargetGrant, Users,
     },
     prepare::{OutgoingMessage, Prepare, UpstreamRequest},
     prove_app::{AppCall, AppProof, ProofThrottle, ProveApp},
-    received::{BodyBudget, BodyPermit, CertificateName, Clock, Peer, ReceivedAt, ReceivedRequest},
+    received::{BodyBudget, BodyPermit, CertificateName, Clock, ReceivedAt, ReceivedRequest},
     record::{Intent, Journal, JournalDown, OutcomeRecord, RefusalRecord, Ticket},
     rejection::{AppFault, Rejection, UserFault},
     room::{Room, Rooms},

@@ -19,6 +19,8 @@ pub struct HeadRules {
     pub hosts: Vec<Box<str>>,
     /// Peers whose `X-Bkapi-JWT` is read.
     pub trusted_peers: Vec<IpNet>,
+    /// Peers whose `X-Forwarded-For` is read.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// A request with a single meaning.
@@ -112,7 +114,8 @@ impl Stage for Parse {
         let header = header_identity(headers)?;
         let trusted = received
             .peer
-            .address
+            // Never the address that a proxy names: a proxy passes on what anybody behind it wrote.
+            .socket()
             .is_some_and(|address| self.0.trusted_peers.iter().any(|net| net.contains(&address)));
         let ReceivedRequest { headers, body, permit, peer, received_at, trace, .. } = received;
         let document =

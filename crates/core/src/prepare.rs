@@ -61,6 +61,10 @@ impl Stage for Prepare {
         let mut headers = parsed.forwarded().to_vec();
         let request_id = HeaderValue::try_from(trace.request_id());
         headers.push((REQUEST_ID, request_id.map_err(|_| Rejection::Internal)?));
+        let caller = parsed.peer().address();
+        // Digits, points and colons always make a value.
+        let caller = caller.and_then(|address| HeaderValue::try_from(address.to_string()).ok());
+        headers.extend(caller.map(|address| (FORWARDED_FOR, address)));
         let user = match authenticated.verified_token() {
             Some(token) => User::Token(token),
             None => User::Name(authenticated.principal().user()),
@@ -97,5 +101,7 @@ impl Stage for Prepare {
     }
 }
 
+/// One address, the caller's: the ESB's log takes every address that it finds there (contract esb §9).
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// The ESB ignores it today; its log and ours then share an id where it does not.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

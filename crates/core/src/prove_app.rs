@@ -124,7 +124,7 @@ impl Stage for ProveApp {
         let proved = prove(&routed);
         let at = parsed.received_at().monotonic;
         let Proved { app, proofs, jwt_user } =
-            proved.map_err(|fault| self.0.failed(parsed.peer().address, at, fault))?;
+            proved.map_err(|fault| self.0.failed(parsed.peer().address(), at, fault))?;
         note(&parsed.trace().app, Arc::clone(&app));
         Ok(AppCall { routed, app, proofs, jwt_user })
     }
@@ -172,7 +172,7 @@ fn prove(routed: &RoutedCall) -> Result<Proved, AppFault> {
             add(app.ok_or(AppFault::Wrong)?, AppProof::Jwt, spoken.user)?;
         }
     }
-    for app in policy.apps_of_certificate(&parsed.peer().certificate) {
+    for app in policy.apps_of_certificate(parsed.peer().certificate()) {
         add(app, AppProof::Certificate, None)?;
     }
     match (proved, &shown.app_code) {

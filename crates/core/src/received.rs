@@ -1,7 +1,6 @@
 //! A request as the server read it, and when and from where it came.
 
 use std::{
-    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +11,7 @@ use std::{
 use http::{HeaderMap, Method, Uri, Version};
 use jiff::Timestamp;
 
-use crate::Trace;
+use crate::{Peer, Trace};
 
 /// When something happened: the wall clock for dates, the monotonic one for spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +35,6 @@ pub enum CertificateName {
     Uri(Box<str>),
     /// `dNSName`.
     Dns(Box<str>),
-}
-
-/// The other end of the connection.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// Its address; none on a Unix socket.
-    pub address: Option<IpAddr>,
-    /// The subject alternative names of its verified certificate.
-    pub certificate: Arc<[CertificateName]>,
 }
 
 /// How many bytes of bodies are held at once, and how many may be.
@@ -117,7 +107,7 @@ pub struct ReceivedRequest {
     pub body: Vec<u8>,
     /// Its share of the byte budget.
     pub permit: BodyPermit,
-    /// The other end.
+    /// The other end, and the caller behind it.
     pub peer: Peer,
     /// When the head was complete.
     pub received_at: ReceivedAt,

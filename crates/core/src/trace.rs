@@ -96,7 +96,7 @@ impl Trace {
         &self.request_id
     }
 
-    /// The other end of the connection.
+    /// The other end of the connection, and the caller behind it.
     #[must_use]
     pub fn peer(&self) -> &Peer {
         &self.peer

@@ -54,7 +54,7 @@ where
 {
     BoxCloneSyncService::new(
         ServiceBuilder::new()
-            .layer(ObserveLayer::new(parts.sink)) // outermost: sees refusals too
+            .layer(ObserveLayer::new(Arc::clone(&parts.head), parts.sink)) // outermost: sees refusals too
             .layer(RespondLayer) // the only place where a rejection becomes a response
             .layer(CatchPanicLayer::new(parts.metrics.clone()))
             .layer(ShedLayer::new(parts.in_flight, parts.inside)) // before any work is done

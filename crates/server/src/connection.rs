@@ -89,16 +89,16 @@ where
     pub(crate) async fn run(&self, accepted: Accepted) {
         match accepted {
             Accepted::Tcp(stream, address) => {
-                let peer = Peer { address: Some(address), certificate: Arc::default() };
+                let peer = Peer::new(Some(address), Arc::default());
                 self.secure(stream, peer).await;
             }
             Accepted::Unix(stream) => {
-                self.secure(stream, Peer { address: None, certificate: Arc::default() }).await;
+                self.secure(stream, Peer::new(None, Arc::default())).await;
             }
         }
     }
 
-    async fn secure<I>(&self, stream: I, mut peer: Peer)
+    async fn secure<I>(&self, stream: I, peer: Peer)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -113,11 +113,13 @@ where
         };
         match secured {
             Ok(Ok(stream)) => {
-                peer.certificate = shown(&stream);
+                let peer = Peer::new(peer.socket(), shown(&stream));
                 self.speak(stream, peer).await;
             }
-            Ok(Err(error)) => tracing::debug!(%error, peer = ?peer.address, "TLS handshake failed"),
-            Err(_) => tracing::debug!(peer = ?peer.address, "TLS handshake took too long"),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, peer = ?peer.socket(), "TLS handshake failed")
+            }
+            Err(_) => tracing::debug!(peer = ?peer.socket(), "TLS handshake took too long"),
         }
     }
 
@@ -128,7 +130,7 @@ where
         let activity = Activity::new(self.limits.header_time, self.limits.idle_time);
         let findings = Arc::new(Findings::default());
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&activity), Arc::clone(&findings)));
-        let address = peer.address;
+        let address = peer.socket();
         let service =
             service_fn(|request| self.answer(request, peer.clone(), &activity, findings.next()));
         let mut connection = pin!(self.http.serve_connection(io, service));

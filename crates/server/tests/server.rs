@@ -85,8 +85,8 @@ async fn tell(downstream: Downstream) -> Result<Response<Bytes>, Infallible> {
         "{:?} {} {:?} {:?}",
         request.version(),
         received_at.monotonic.as_secs(),
-        peer.address,
-        peer.certificate
+        peer.socket(),
+        peer.certificate()
     );
     Ok(Response::new(told.into()))
 }

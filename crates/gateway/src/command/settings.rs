@@ -27,7 +27,11 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
         listeners,
         inherited: Inherited::none(),
         monitor: boot.monitor.to_string(),
-        head: HeadRules { hosts: boot.hosts, trusted_peers: boot.trusted_peers },
+        head: HeadRules {
+            hosts: boot.hosts,
+            trusted_peers: boot.trusted_peers,
+            trusted_proxies: boot.trusted_proxies,
+        },
         limits: RequestLimits {
             body: limits.body,
             body_time: limits.body_time,

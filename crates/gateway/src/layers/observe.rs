@@ -6,7 +6,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use esbgate_core::{Clock, Journal, Metrics, OutcomeClass, RefusalRecord, Trace, TraceSink};
+use esbgate_core::{
+    Clock, HeadRules, Journal, Metrics, OutcomeClass, RefusalRecord, Trace, TraceSink,
+};
 use esbgate_model::{Component, Executed};
 use esbgate_server::{Downstream, TracedRequest};
 use tower_layer::Layer;
@@ -57,7 +59,7 @@ impl<J: Journal> TraceSink for Telemetry<J> {
                 self.journal.refuse(&RefusalRecord {
                     request_id: trace.request_id(),
                     received_at: trace.received_at(),
-                    peer: trace.peer().address,
+                    peer: trace.peer().address(),
                     app: app.map(|app| &app.code),
                     user: trace.user.get(),
                     component: component.map(Component::name),
@@ -66,9 +68,11 @@ impl<J: Journal> TraceSink for Telemetry<J> {
                 });
             }
         }
+        let via = trace.peer().socket().filter(|socket| trace.peer().address() != Some(*socket));
         tracing::info!(
             request_id = trace.request_id(),
-            peer = ?trace.peer().address,
+            peer = ?trace.peer().address(),
+            via = ?via,
             component = component.map(Component::name),
             app = app.map(|app| app.code.as_str()),
             user = trace.user.get().map(esbgate_model::Name::as_str),
@@ -88,20 +92,23 @@ impl<J: Journal> TraceSink for Telemetry<J> {
 
 /// Gives each request its trace.
 #[derive(Debug, Clone)]
-pub struct ObserveLayer(Arc<dyn TraceSink>);
+pub struct ObserveLayer {
+    head: Arc<HeadRules>,
+    sink: Arc<dyn TraceSink>,
+}
 
 impl ObserveLayer {
-    /// Tells `sink` of every request that is over.
+    /// Tells `sink` of every request that is over, with the caller that the proxies of `head` name.
     #[must_use]
-    pub fn new(sink: Arc<dyn TraceSink>) -> Self {
-        Self(sink)
+    pub fn new(head: Arc<HeadRules>, sink: Arc<dyn TraceSink>) -> Self {
+        Self { head, sink }
     }
 }
 
 /// See [`ObserveLayer`].
 #[derive(Debug, Clone)]
 pub struct Observe<S> {
-    sink: Arc<dyn TraceSink>,
+    layer: ObserveLayer,
     inner: S,
 }
 
@@ -109,7 +116,7 @@ impl<S> Layer<S> for ObserveLayer {
     type Service = Observe<S>;
 
     fn layer(&self, inner: S) -> Observe<S> {
-        Observe { sink: Arc::clone(&self.0), inner }
+        Observe { layer: self.clone(), inner }
     }
 }
 
@@ -142,12 +149,16 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, downstream: Downstream) -> Self::Future {
+    fn call(&mut self, mut downstream: Downstream) -> Self::Future {
+        let ObserveLayer { head, sink } = &self.layer;
+        // Here, so that the records of all refusals name the caller and not a proxy.
+        let peer = downstream.peer.behind(&head.trusted_proxies, downstream.request.headers());
+        downstream.peer = peer.clone();
         let trace = Trace::new(
             uuid::Uuid::now_v7().simple().to_string().into(),
-            downstream.peer.clone(),
+            peer,
             downstream.received_at,
-            Arc::clone(&self.sink),
+            Arc::clone(sink),
         );
         let watch = Watch(Some(Arc::clone(&trace)));
         let answer = self.inner.call(TracedRequest { downstream, trace });

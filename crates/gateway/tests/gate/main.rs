@@ -13,6 +13,7 @@ mod journal_down;
 mod jwt;
 mod jwt_algorithms;
 mod must_hold;
+mod proxies;
 mod refusals;
 mod risks;
 mod secrets;
