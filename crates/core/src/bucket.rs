@@ -4,6 +4,8 @@
 //! judgement depends on nothing but the call. The promise: in any window, what was admitted and not given
 //! back is at most rate × window + burst.
 
+mod give_back;
+
 use std::{
     num::NonZeroU32,
     sync::{
@@ -18,8 +20,10 @@ use governor::{
     clock::{Clock, Reference},
     middleware::StateInformationMiddleware,
     nanos::Nanos,
-    state::{NotKeyed, StateStore},
+    state::StateStore,
 };
+
+use self::give_back::{GiveBacks, Stretch};
 
 /// How fast a budget refills, and how much of it may be taken at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,10 +46,21 @@ impl Quota {
 #[derive(Debug, Clone, Default)]
 struct Cell(Arc<AtomicU64>);
 
-impl StateStore for Cell {
-    type Key = NotKeyed;
+/// What a charge left behind. The limiter hands it to the store as its key, and tells nobody else.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Receipt {
+    arrival: std::cell::Cell<u64>,
+}
 
-    fn measure_and_replace<T, F, E>(&self, _: &Self::Key, f: F) -> Result<T, E>
+// A key of one state needs no hash.
+impl std::hash::Hash for Receipt {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+impl StateStore for Cell {
+    type Key = Receipt;
+
+    fn measure_and_replace<T, F, E>(&self, receipt: &Receipt, f: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
@@ -55,7 +70,10 @@ impl StateStore for Cell {
             let (outcome, after) = f(before)?;
             let after: u64 = after.into();
             match self.0.compare_exchange_weak(seen, after, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Ok(outcome),
+                Ok(_) => {
+                    receipt.arrival.set(after);
+                    return Ok(outcome);
+                }
                 Err(changed) => seen = changed,
             }
         }
@@ -117,7 +135,8 @@ pub struct Bucket {
     quota: Quota,
     cell: Cell,
     latest: Latest,
-    limiter: RateLimiter<NotKeyed, Cell, Latest, StateInformationMiddleware>,
+    give_backs: GiveBacks,
+    limiter: RateLimiter<Receipt, Cell, Latest, StateInformationMiddleware>,
 }
 
 impl Bucket {
@@ -131,7 +150,7 @@ impl Bucket {
             .unwrap_or(governor::Quota::per_second(NonZeroU32::MAX))
             .allow_burst(quota.burst);
         let limiter = RateLimiter::new(limit, cell.clone(), latest.clone());
-        Arc::new(Self { quota, cell, latest, limiter })
+        Arc::new(Self { quota, cell, latest, give_backs: GiveBacks::default(), limiter })
     }
 
     /// Its numbers.
@@ -148,8 +167,10 @@ impl Bucket {
     ) -> Result<(Charge, Left), Refused> {
         // The epoch is shifted by one so that a state of 0 stays "untouched".
         let at = nanos(at).saturating_add(1);
-        self.latest.0.fetch_max(at, Ordering::AcqRel);
-        let snapshot = match self.limiter.check_n(units) {
+        self.latest.0.fetch_max(at, Ordering::SeqCst);
+        let before = self.give_backs.applied();
+        let receipt = Receipt::default();
+        let snapshot = match self.limiter.check_key_n(&receipt, units) {
             Ok(Ok(snapshot)) => snapshot,
             Ok(Err(wait)) => {
                 return Err(Refused::Wait(wait.wait_time_from(self.latest.now_point())));
@@ -159,16 +180,17 @@ impl Bucket {
         let remaining = snapshot.remaining_burst_capacity();
         let spent = self.quota.burst.get().saturating_sub(remaining);
         let reset = self.quota.period.saturating_mul(spent);
-        let charge = Charge { bucket: Arc::clone(self), units: units.get(), at, kept: false };
+        let span = nanos(self.quota.period).saturating_mul(units.get().into());
+        let start = receipt.arrival.get().saturating_sub(span);
+        let stretch = Stretch { at, start, span, before };
+        let charge = Charge { bucket: Arc::clone(self), stretch, kept: false };
         Ok((charge, Left { remaining, reset }))
     }
 
     /// Gives back what has not come back by itself since.
-    fn give_back(&self, units: u32, at: u64) {
-        let span = nanos(self.quota.period).saturating_mul(units.into());
-        let now = self.latest.0.load(Ordering::Acquire);
-        let outstanding = at.saturating_add(span).saturating_sub(now).min(span);
-        self.cell.0.fetch_sub_saturating(outstanding);
+    fn give_back(&self, stretch: Stretch) {
+        let now = || self.latest.0.load(Ordering::SeqCst);
+        self.give_backs.give_back(stretch, now, |span| self.cell.0.fetch_sub_saturating(span));
     }
 }
 
@@ -198,8 +220,7 @@ fn nanos(span: Duration) -> u64 {
 #[derive(Debug)]
 pub struct Charge {
     bucket: Arc<Bucket>,
-    units: u32,
-    at: u64,
+    stretch: Stretch,
     kept: bool,
 }
 
@@ -218,10 +239,13 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         if !self.kept {
-            self.bucket.give_back(self.units, self.at);
+            self.bucket.give_back(self.stretch);
         }
     }
 }
+
+#[cfg(test)]
+mod give_back_tests;
 
 #[cfg(test)]
 mod tests {
