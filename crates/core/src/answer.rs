@@ -31,8 +31,37 @@ pub enum NoAnswer {
     #[error("no answer in time")]
     Timeout,
     /// The connection broke, or what came was no answer.
+    #[error("{0}")]
+    Broken(Anomaly),
+}
+
+/// What was wrong with what came in place of an answer. For the log; a caller is told the same of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Anomaly {
+    /// The connection ended first, or a chunk is none.
     #[error("the answer broke off")]
-    Broken,
+    Cut,
+    /// It has no head that HTTP/1 knows, or too many fields.
+    #[error("the head of the answer cannot be read")]
+    Head,
+    /// There is more of it than is read: interim answers, head, or body.
+    #[error("the answer is too large")]
+    TooLarge,
+    /// Its length is told in two ways, or in one that is not known.
+    #[error("the answer does not say in one way how long it is")]
+    Framing,
+    /// It has a `Content-Encoding`, though none was asked for.
+    #[error("the answer is encoded")]
+    Encoded,
+    /// It offers another protocol, or begins one.
+    #[error("the answer switches protocols")]
+    Upgrade,
+    /// Bytes follow it.
+    #[error("something follows the answer")]
+    Surplus,
+    /// It came before the call was sent whole.
+    #[error("the answer came before the whole call had left")]
+    Early,
 }
 
 /// What became of a call.

@@ -97,7 +97,7 @@ impl Fate {
         match self {
             Self::NotSent(_) => Some(Code::UpstreamUnreachable),
             Self::Silent(NoAnswer::Timeout) => Some(Code::RequestBackendTimeout),
-            Self::Silent(NoAnswer::Broken) => Some(Code::BadGateway),
+            Self::Silent(NoAnswer::Broken(_)) => Some(Code::BadGateway),
             Self::Answered(answer) => match answer.meaning.outcome {
                 Outcome::Unreadable => Some(Code::BadGateway),
                 Outcome::Success | Outcome::Failed | Outcome::Unknown => None,

@@ -33,7 +33,7 @@ mod trace;
 
 pub use self::{
     admit::{Admit, AdmittedCall},
-    answer::{Departed, NoAnswer, NotSent, Pending, UpstreamAnswer},
+    answer::{Anomaly, Departed, NoAnswer, NotSent, Pending, UpstreamAnswer},
     authenticate::{Authenticate, AuthenticatedCall, Principal, UserProof},
     authorize::{Authorize, GrantedCall},
     bucket::{Bucket, Charge as Paid, Left, Quota, Refused},

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use esbgate_model::{
-    Component, Needles, Secret,
+    Component, ComponentCall, Credentials, Needles, Secret,
     dialect::{Dialect, User},
 };
 use http::{HeaderName, HeaderValue};
@@ -71,10 +71,7 @@ impl Stage for Prepare {
         };
         let call = authenticated.call().asked();
         let written = self.0.write(&app.acts_as, user, call).map_err(|_| Rejection::Internal)?;
-        let shown = parsed.credentials();
-        let secrets = [shown.app_secret.as_ref(), authenticated.verified_token()];
-        let secrets = secrets.into_iter().flatten().map(Secret::expose).chain(call.secrets());
-        let echoes = Needles::new(secrets.chain([app.acts_as.app_secret.expose()]));
+        let echoes = echoes(parsed.credentials(), call, &app.acts_as.app_secret);
         let (call, _principal) = authenticated.into_parts();
         let (admitted, _asked) = call.into_parts();
         let (app_call, slot) = admitted.into_parts();
@@ -103,5 +100,13 @@ impl Stage for Prepare {
 
 /// One address, the caller's: the ESB's log takes every address that it finds there (contract esb §9).
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Everything that the call held in secret: what the journal does not have in clear, no answer may show.
+fn echoes(shown: &Credentials, call: &ComponentCall, own: &Secret) -> Needles {
+    let tokens = [&shown.bk_token, &shown.cookie_token, &shown.bearer, &shown.gateway_jwt];
+    let shown = tokens.into_iter().chain([&shown.app_secret]).flatten();
+    let credentials = shown.chain([own]).map(Secret::expose);
+    Needles::new(credentials.chain(call.secrets()))
+}
+
 /// The ESB ignores it today; its log and ours then share an id where it does not.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

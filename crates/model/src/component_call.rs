@@ -76,11 +76,11 @@ impl ComponentCall {
 
     /// Texts that no answer may echo, besides credentials.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let plain = match self {
-            Self::FastExecuteScript(_) => None,
-            Self::Plain(call) => Some(call.secrets()),
+        let (script, plain) = match self {
+            Self::FastExecuteScript(call) => (Some(call.secrets()), None),
+            Self::Plain(call) => (None, Some(call.secrets())),
         };
-        plain.into_iter().flatten()
+        script.into_iter().flatten().chain(plain.into_iter().flatten())
     }
 
     /// How many bytes the canonical form takes, about.

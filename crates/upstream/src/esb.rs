@@ -16,10 +16,10 @@ use std::{
 
 use bytes::Bytes;
 use esbgate_core::{
-    NoAnswer, NotSent, OutgoingMessage, Rejection, UpstreamAnswer, UpstreamMetrics,
+    Anomaly, NoAnswer, NotSent, OutgoingMessage, Rejection, UpstreamAnswer, UpstreamMetrics,
     UpstreamRequest, UpstreamResult,
 };
-use esbgate_model::Kind;
+use esbgate_model::{Kind, dialect::Outcome};
 use http::{
     HeaderName, HeaderValue, Method, Request, Uri,
     header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST},
@@ -82,8 +82,8 @@ impl Exchange {
     /// is. An endpoint that is slow is not asked again: the answer would come twice as late.
     fn may_be_repeated(&self, kind: Kind) -> bool {
         let lost = match self {
-            Self::NotSent | Self::Silent(NoAnswer::Broken) => true,
-            Self::Silent(NoAnswer::Timeout) | Self::Answered(_) => false,
+            Self::NotSent | Self::Silent(NoAnswer::Broken(Anomaly::Cut)) => true,
+            Self::Silent(NoAnswer::Timeout | NoAnswer::Broken(_)) | Self::Answered(_) => false,
         };
         match kind {
             Kind::Read => lost,
@@ -155,13 +155,19 @@ impl Shared {
             Exchange::Answered(Reply { status, body }) => {
                 let answer =
                     message.dialect.read(message.component, status, &body, &message.echoes);
-                (UpstreamResult::Answered, departed.answered(answer))
+                let result = match answer.meaning.outcome {
+                    Outcome::Success | Outcome::Failed | Outcome::Unknown => {
+                        UpstreamResult::Answered
+                    }
+                    Outcome::Unreadable => UpstreamResult::Broken,
+                };
+                (result, departed.answered(answer))
             }
             Exchange::NotSent => (UpstreamResult::NotSent, departed.not_sent(NotSent::Closed)),
             Exchange::Silent(reason) => {
                 let result = match reason {
                     NoAnswer::Timeout => UpstreamResult::Timeout,
-                    NoAnswer::Broken => UpstreamResult::Broken,
+                    NoAnswer::Broken(_) => UpstreamResult::Broken,
                 };
                 (result, departed.silent(reason))
             }
@@ -188,7 +194,7 @@ impl Shared {
         let talking = talk(wire, compose(host, message), self.answer_limit);
         let reason = match timeout(self.answer_timeout, talking).await {
             Ok(Ok(reply)) => return Exchange::Answered(reply),
-            Ok(Err(_)) => NoAnswer::Broken,
+            Ok(Err(anomaly)) => NoAnswer::Broken(anomaly),
             Err(_) => NoAnswer::Timeout,
         };
         // The connection is gone by now: nothing can leave any more.

@@ -1,20 +1,32 @@
 //! One request and its answer on a connection of their own.
 //!
 //! The connection is driven in the caller's own future, not in a task: once that future is gone nothing
-//! more can be written, so the count of bytes is final.
+//! more can be written, so the count of bytes is final. A connection is never used for a second request,
+//! so whatever is wrong with an answer can hurt no other call.
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    io,
+    pin::{Pin, pin},
+    task::Poll,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_ENCODING};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{body::Incoming, client::conn::http1};
+use esbgate_core::Anomaly;
+use http::{
+    HeaderMap, Request, Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
+};
+use http_body::Body as _;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1},
+};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::wire::Wire;
+use crate::wire::{Allowance, Wire};
 
 const HEAD_LIMIT: usize = 64 * 1024;
 const MOST_FIELDS: usize = 100;
@@ -28,24 +40,23 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
-/// No whole answer: cut, too large, encoded, not HTTP, or more than one.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Broken;
-
 /// Sends `request` and reads its answer. Has no timeout of its own.
 pub(crate) async fn talk(
     wire: Wire,
     request: Request<Full<Bytes>>,
     limit: usize,
-) -> Result<Reply, Broken> {
+) -> Result<Reply, Anomaly> {
+    let (written, allowance, size) = (wire.written(), wire.allowance(), size(&request));
+    // Interim answers count too. Twice, because a buffer of body may be read along with the head.
+    allowance.grant(2 * HEAD_LIMIT);
     let (mut sender, mut connection) = http1::Builder::new()
         .max_headers(MOST_FIELDS)
         .max_header_size(HEAD_LIMIT)
         .max_buf_size(HEAD_LIMIT)
         .handshake(TokioIo::new(wire))
         .await
-        .map_err(|_| Broken)?;
-    let mut reading = pin!(read(sender.try_send_request(request), limit));
+        .map_err(|_| Anomaly::Cut)?;
+    let mut reading = pin!(read(sender.try_send_request(request), limit, &allowance));
     let early = {
         let driving = poll_fn(|cx| connection.poll_without_shutdown(cx));
         tokio::select! {
@@ -54,28 +65,92 @@ pub(crate) async fn talk(
             _ = driving => None,
         }
     };
-    // Bytes after the answer mean that its length, or the answer itself, is not to be believed.
-    let rest = connection.into_parts().read_buf;
+    let parts = connection.into_parts();
     let reply = match early {
-        Some(reply) => reply?,
-        None => reading.await?,
+        Some(reply) => reply,
+        None => reading.await,
     };
-    if rest.is_empty() { Ok(reply) } else { Err(Broken) }
-}
-
-async fn read<E>(
-    sent: impl Future<Output = Result<Response<Incoming>, E>>,
-    limit: usize,
-) -> Result<Reply, Broken> {
-    let (head, body) = sent.await.map_err(|_| Broken)?.into_parts();
-    if head.status == StatusCode::SWITCHING_PROTOCOLS || is_encoded(&head.headers) {
-        return Err(Broken);
+    let reply = match reply {
+        Ok(reply) => reply,
+        Err(_) if allowance.is_exceeded() => return Err(Anomaly::TooLarge),
+        Err(anomaly) => return Err(anomaly),
+    };
+    if written.bytes() < size {
+        return Err(Anomaly::Early);
     }
-    let body = Limited::new(body, limit).collect().await.map_err(|_| Broken)?.to_bytes();
-    Ok(Reply { status: head.status, body })
+    // Bytes after the answer mean that its length, or the answer itself, is not to be believed.
+    if parts.read_buf.is_empty() && is_over(&mut parts.io.into_inner()).await {
+        Ok(reply)
+    } else {
+        Err(Anomaly::Surplus)
+    }
 }
 
-fn is_encoded(headers: &HeaderMap) -> bool {
+async fn read(
+    sent: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<Full<Bytes>>>>>,
+    limit: usize,
+    allowance: &Allowance,
+) -> Result<Reply, Anomaly> {
+    let (head, body) = sent.await.map_err(|error| anomaly(error.error()))?.into_parts();
+    check(head.status, &head.headers)?;
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(Anomaly::TooLarge);
+    }
+    // As much again for the frames of a chunked body: no server sends chunks of a few bytes.
+    allowance.grant(limit.saturating_mul(2));
+    let body = Limited::new(body, limit).collect().await;
+    let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
+        Ok(error) => anomaly(&error),
+        Err(error) if error.is::<LengthLimitError>() => Anomaly::TooLarge,
+        Err(_) => Anomaly::Cut,
+    })?;
+    Ok(Reply { status: head.status, body: body.to_bytes() })
+}
+
+/// What hyper takes and a careful client does not.
+fn check(status: StatusCode, headers: &HeaderMap) -> Result<(), Anomaly> {
+    // We never ask for another protocol, so nobody may offer one (CVE-2024-23326).
+    if status == StatusCode::SWITCHING_PROTOCOLS || headers.contains_key(UPGRADE) {
+        return Err(Anomaly::Upgrade);
+    }
+    // RFC 9112 §6.3: both together are an error, and so is a coding before `chunked` that was not asked
+    // for. Equal lengths said twice are one length (RFC 9110 §8.6).
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+        if !chunked || codings.next().is_some() || headers.contains_key(CONTENT_LENGTH) {
+            return Err(Anomaly::Framing);
+        }
+    }
     let identity = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    headers.get_all(CONTENT_ENCODING).iter().any(|value| !identity(value))
+    if headers.get_all(CONTENT_ENCODING).iter().all(identity) {
+        Ok(())
+    } else {
+        Err(Anomaly::Encoded)
+    }
+}
+
+fn anomaly(error: &hyper::Error) -> Anomaly {
+    if error.is_parse() { Anomaly::Head } else { Anomaly::Cut }
+}
+
+/// The fewest bytes that `request` can be written in.
+fn size(request: &Request<Full<Bytes>>) -> u64 {
+    let line = request.method().as_str().len() + " HTTP/1.1\r\n".len() + 1;
+    let target = request.uri().path_and_query().map_or(1, |target| target.as_str().len());
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    let head = line + target + fields.sum::<usize>() + "\r\n".len();
+    u64::try_from(head).unwrap_or(u64::MAX).saturating_add(request.body().size_hint().lower())
+}
+
+/// Whether nothing more has arrived. Does not wait: a peer that closes late has still answered.
+async fn is_over(wire: &mut Wire) -> bool {
+    poll_fn(|cx| {
+        let mut space = [0; 1];
+        let mut space = ReadBuf::new(&mut space);
+        let read: Poll<io::Result<()>> = Pin::new(&mut *wire).poll_read(cx, &mut space);
+        Poll::Ready(!matches!(read, Poll::Ready(Ok(()))) || space.filled().is_empty())
+    })
+    .await
 }

@@ -1,14 +1,14 @@
-//! A connection that counts the bytes of the call that may have left: the one fact that tells *sent* from
-//! *not sent*.
+//! A connection that counts the bytes of the call that may have left, the one fact that tells *sent* from
+//! *not sent*, and the bytes of the answer, which have a limit.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -33,6 +33,28 @@ impl Written {
     }
 }
 
+/// How many bytes may still be read. Counted on the wire, so that nothing between two parts of an answer is
+/// free: interim answers, chunk extensions, trailers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Allowance(Arc<AtomicI64>);
+
+impl Allowance {
+    /// Lets so many more be read.
+    pub(crate) fn grant(&self, bytes: usize) {
+        self.0.fetch_add(i64::try_from(bytes).unwrap_or(i64::MAX / 4), Ordering::Relaxed);
+    }
+
+    /// Whether more were read than were granted. Such a read has failed.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.0.load(Ordering::Relaxed) < 0
+    }
+
+    fn spend(&self, bytes: usize) -> io::Result<()> {
+        self.0.fetch_sub(i64::try_from(bytes).unwrap_or(i64::MAX / 4), Ordering::Relaxed);
+        if self.is_exceeded() { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) }
+    }
+}
+
 enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
@@ -42,22 +64,32 @@ enum Stream {
 pub(crate) struct Wire {
     stream: Stream,
     written: Written,
+    allowance: Allowance,
 }
 
 impl Wire {
     /// Over TCP.
     pub(crate) fn plain(stream: TcpStream) -> Self {
-        Self { stream: Stream::Plain(stream), written: Written::default() }
+        Self::over(Stream::Plain(stream))
     }
 
     /// Over TLS, shaken hands.
     pub(crate) fn tls(stream: TlsStream<TcpStream>) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), written: Written::default() }
+        Self::over(Stream::Tls(Box::new(stream)))
+    }
+
+    fn over(stream: Stream) -> Self {
+        Self { stream, written: Written::default(), allowance: Allowance::default() }
     }
 
     /// The count, which outlives the connection.
     pub(crate) fn written(&self) -> Written {
         self.written.clone()
+    }
+
+    /// How much of an answer is read; nothing until it is granted.
+    pub(crate) fn allowance(&self) -> Allowance {
+        self.allowance.clone()
     }
 
     fn count(&self, polled: &Poll<io::Result<usize>>, offered: usize) {
@@ -76,10 +108,14 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.stream {
+        let before = buf.filled().len();
+        let polled = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
+        };
+        let read = buf.filled().len().saturating_sub(before);
+        ready!(polled)?;
+        Poll::Ready(self.allowance.spend(read))
     }
 }
 

@@ -4,6 +4,8 @@
 //! of code and exact message means that nothing was run; success means that it was; all else is unknown,
 //! because 1306201 also covers a JOB that failed after it had started.
 
+mod shown;
+
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
@@ -15,7 +17,7 @@ use crate::{Component, Executed, Needles};
 /// The outcome of a call that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The call was carried out.
+    /// The script was started.
     Success,
     /// The ESB or JOB refused the call before anything ran.
     Failed,
@@ -32,9 +34,9 @@ pub struct Meaning {
     pub outcome: Outcome,
     /// Whether the call was carried out.
     pub executed: Executed,
-    /// `code`, if it is a number.
+    /// `code`, if it is an integer or the text of one.
     pub code: Option<i64>,
-    /// `message`, blanked of credentials. For the record and the log.
+    /// `message`, blanked of secrets, or why the answer is unreadable. For the log.
     pub message: Box<str>,
     /// `data.job_instance_id`.
     pub job_instance_id: Option<i64>,
@@ -55,8 +57,7 @@ pub struct Answer {
     pub meaning: Meaning,
     /// The ESB's status.
     pub status: StatusCode,
-    /// The ESB's object for the caller, with `executed` unless the component is a read; empty when the
-    /// answer is unreadable.
+    /// The ESB's object for the caller, with `executed`; empty when the answer is unreadable.
     pub body: Bytes,
 }
 
@@ -96,32 +97,25 @@ const WRONG_SECRET: &str = "ok";
 /// Messages of 13062xx hold internal URLs and certificate paths (contract esb §13 row 23).
 const INTERNAL: std::ops::RangeInclusive<i64> = 1_306_200..=1_306_299;
 
-#[derive(Deserialize)]
-struct Envelope {
-    result: Option<bool>,
-    #[serde(default)]
-    code: Code,
-    message: Option<String>,
-    request_id: Option<String>,
-    job_request_id: Option<String>,
-    data: Option<Ignored<Data>>,
-}
-
-/// A code: a number, or its text from third-party components.
-#[derive(Deserialize, Default)]
-#[serde(untagged)]
-enum Code {
-    Number(i64),
-    Text(String),
-    #[default]
-    None,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Ignored<T> {
-    Known(T),
-    Other(serde::de::IgnoredAny),
+/// Why an answer is none. For the log; a caller is told the same of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum NoEnvelope {
+    #[error("the answer has a status that no ESB gives")]
+    Status,
+    #[error("the answer is not UTF-8")]
+    Encoding,
+    #[error("the answer is not one JSON object with each name once")]
+    Object,
+    #[error("the answer is nested too deeply")]
+    Depth,
+    #[error("the answer has no result that is true or false")]
+    Result,
+    #[error("the answer has a code that is no number")]
+    Code,
+    #[error("the answer has a message that is no text")]
+    Message,
+    #[error("the answer cannot be told from what it must not show")]
+    Mask,
 }
 
 #[derive(Deserialize)]
@@ -137,44 +131,60 @@ pub(super) fn read(
     body: &[u8],
     echoes: &Needles,
 ) -> Answer {
-    let text = std::str::from_utf8(body).ok();
-    let members = text.and_then(|text| serde_json::from_str::<Members<'_>>(text).ok());
-    let envelope = text.and_then(|text| serde_json::from_str::<Envelope>(text).ok());
-    let (Some(Members(members)), Some(envelope)) = (members, envelope) else {
-        return unreadable(status);
+    understand(component, status, body, echoes).unwrap_or_else(|why| unreadable(status, why))
+}
+
+fn understand(
+    component: Component,
+    status: StatusCode,
+    body: &[u8],
+    echoes: &Needles,
+) -> Result<Answer, NoEnvelope> {
+    // The ESB does not redirect and does not leave its answer out; whoever does stands in between.
+    if !matches!(status.as_u16(), 200..=203 | 400..=599) {
+        return Err(NoEnvelope::Status);
+    }
+    let text = std::str::from_utf8(body).map_err(|_| NoEnvelope::Encoding)?;
+    let members: Members<'_> = serde_json::from_str(text).map_err(|_| NoEnvelope::Object)?;
+    if shown::depth(text) > MOST_DEPTH {
+        return Err(NoEnvelope::Depth);
+    }
+    let result = match members.raw("result") {
+        Some("true") => true,
+        Some("false") => false,
+        Some(_) | None => return Err(NoEnvelope::Result),
     };
-    let Some(result) = envelope.result else { return unreadable(status) };
-    let code = match &envelope.code {
-        Code::Number(code) => Some(*code),
-        Code::Text(text) => text.parse().ok(),
-        Code::None => None,
+    let code = members.code()?;
+    let message: Option<String> = match members.raw("message") {
+        Some(raw) => serde_json::from_str(raw).map_err(|_| NoEnvelope::Message)?,
+        None => None,
     };
-    let message = envelope.message.unwrap_or_default();
+    let message = message.unwrap_or_default();
     let (outcome, executed) = judge(result, code, &message);
-    let internal = code.is_some_and(|code| INTERNAL.contains(&code));
-    let data = match envelope.data {
-        Some(Ignored::Known(data)) => Some(data),
-        Some(Ignored::Other(_)) | None => None,
-    };
+    let data = members.read::<Data>("data");
+    let short = |id: Option<String>| id.map(|id| shortened(&id, LONGEST_ID, echoes));
     let meaning = Meaning {
         outcome,
         executed,
         code,
         credential_refused: !result && code == Some(1_306_000) && message == WRONG_SECRET,
-        message: echoes.blank(&message).chars().take(LONGEST_MESSAGE).collect::<String>().into(),
+        message: shortened(&message, LONGEST_MESSAGE, echoes),
         job_instance_id: data.as_ref().and_then(|data| data.job_instance_id),
         step_instance_id: data.as_ref().and_then(|data| data.step_instance_id),
-        request_id: envelope.request_id.map(|id| short(&id, echoes)),
-        job_request_id: envelope.job_request_id.map(|id| short(&id, echoes)),
+        request_id: short(members.read("request_id")),
+        job_request_id: short(members.read("job_request_id")),
     };
+    let internal = code.is_some_and(|code| INTERNAL.contains(&code));
     let said = component.kind().tells_executed().then_some(executed);
+    let mask = Mask::new(component.hidden());
     // Fails closed: what cannot be masked is not passed on.
-    for_caller(&members, said, internal, echoes, Mask::new(component.hidden()))
-        .map_or_else(|| unreadable(status), |body| Answer { meaning, status, body })
+    let body = for_caller(&members, said, internal, echoes, mask).ok_or(NoEnvelope::Mask)?;
+    Ok(Answer { meaning, status, body })
 }
 
-fn short(id: &str, echoes: &Needles) -> Box<str> {
-    echoes.blank(id).chars().take(LONGEST_ID).collect::<String>().into()
+/// Blanked first: half an echo would not be found.
+fn shortened(text: &str, longest: usize, echoes: &Needles) -> Box<str> {
+    echoes.blank(text).chars().take(longest).collect::<String>().into()
 }
 
 fn judge(result: bool, code: Option<i64>, message: &str) -> (Outcome, Executed) {
@@ -187,12 +197,12 @@ fn judge(result: bool, code: Option<i64>, message: &str) -> (Outcome, Executed) 
     }
 }
 
-fn unreadable(status: StatusCode) -> Answer {
+fn unreadable(status: StatusCode, why: NoEnvelope) -> Answer {
     let meaning = Meaning {
         outcome: Outcome::Unreadable,
         executed: Executed::Unknown,
         code: None,
-        message: "".into(),
+        message: why.to_string().into(),
         job_instance_id: None,
         step_instance_id: None,
         request_id: None,
@@ -204,6 +214,32 @@ fn unreadable(status: StatusCode) -> Answer {
 
 /// The members of an object in their order, values as they were written so that no number changes.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl Members<'_> {
+    fn raw(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.get())
+    }
+
+    /// A member that is left out of account if it has another type.
+    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.raw(name).and_then(|raw| serde_json::from_str(raw).ok())
+    }
+
+    /// `code`: a number, or, from components of third parties, its text.
+    fn code(&self) -> Result<Option<i64>, NoEnvelope> {
+        let Some(raw) = self.raw("code").filter(|raw| *raw != "null") else { return Ok(None) };
+        // `+0`, `-0` and `00` are other codes than 0.
+        let canonical =
+            |text: &str| text.parse().ok().filter(|code: &i64| code.to_string() == text);
+        match canonical(raw) {
+            Some(code) => Ok(Some(code)),
+            None => {
+                let text: String = serde_json::from_str(raw).map_err(|_| NoEnvelope::Code)?;
+                Ok(canonical(&text))
+            }
+        }
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -234,6 +270,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 /// An envelope has about eight members; more than this is no answer of an ESB.
 const MOST_MEMBERS: usize = 64;
 
+/// An answer of JOB has about ten levels (`permission`); a caller's parser need not survive more than this.
+const MOST_DEPTH: usize = 64;
+
 /// What of a message goes to the log.
 const LONGEST_MESSAGE: usize = 1024;
 
@@ -243,7 +282,7 @@ const LONGEST_ID: usize = 128;
 const WITHHELD: &str = "\"the ESB reports a fault behind it; its text is in the gateway's log\"";
 
 fn for_caller(
-    members: &[(String, &RawValue)],
+    members: &Members<'_>,
     executed: Option<Executed>,
     internal: bool,
     echoes: &Needles,
@@ -251,7 +290,7 @@ fn for_caller(
 ) -> Option<Bytes> {
     let mut text = String::with_capacity(256);
     text.push('{');
-    for (name, value) in members {
+    for (name, value) in &members.0 {
         // The ESB's own `executed` would contradict ours.
         if name == "executed" {
             continue;
@@ -266,7 +305,7 @@ fn for_caller(
         text.push(',');
     }
     // Ours comes after the blanking, so that no echo can touch it.
-    let mut clean = without_echoes(text, echoes);
+    let mut clean = shown::without_echoes(text, echoes);
     if let Some(executed) = executed {
         clean.push_str("\"executed\":\"");
         clean.push_str(executed.as_str());
@@ -276,23 +315,6 @@ fn for_caller(
     }
     clean.push('}');
     Some(Bytes::from(clean))
-}
-
-/// Blanks echoes in an object that still lacks its last member. An echo behind `\u` escapes is only seen
-/// once they are gone; such an object is written anew.
-fn without_echoes(text: String, echoes: &Needles) -> String {
-    let clean = echoes.blank(&text).into_owned();
-    if !clean.contains("\\u") {
-        return clean;
-    }
-    let whole = format!("{}}}", clean.trim_end_matches(','));
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(&whole) else { return clean };
-    let plain = value.to_string();
-    if !echoes.found_in(&plain) {
-        return clean;
-    }
-    let blanked = echoes.blank(&plain).into_owned();
-    blanked.strip_suffix('}').map_or(clean, |open| format!("{open},"))
 }
 
 #[cfg(test)]

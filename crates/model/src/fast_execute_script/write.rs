@@ -7,6 +7,14 @@ use super::{
 };
 
 impl FastExecuteScript {
+    /// Texts that no answer may echo, because the journal does not have them in clear either.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let passwords = self.host_passwords.iter().map(|password| password.encrypted.expose());
+        let param = self.param.as_ref().map(|param| param.text.as_str());
+        let query = self.callback.as_ref().map(|url| url.query().trim_start_matches(['?', '#']));
+        passwords.chain(param).chain(query)
+    }
+
     /// How many bytes the canonical form takes, about.
     #[must_use]
     pub fn size_hint(&self) -> usize {

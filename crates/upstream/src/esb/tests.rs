@@ -101,7 +101,7 @@ fn body_of(exchange: Exchange) -> Bytes {
 }
 
 fn is_broken(exchange: &Exchange) -> bool {
-    matches!(exchange, Exchange::Silent(NoAnswer::Broken))
+    matches!(exchange, Exchange::Silent(NoAnswer::Broken(_)))
 }
 
 #[tokio::test]

@@ -44,12 +44,122 @@ fn only_a_closed_list_of_answers_means_that_nothing_ran() {
 }
 
 #[test]
-fn what_is_no_answer_of_an_esb_is_unreadable() {
-    for body in ["", "<html>", "[]", "null", r#"{"result":true"#, r#"{"result":"yes"}"#, "{}"] {
-        assert_eq!(answer(body).meaning.outcome, Outcome::Unreadable, "{body}");
+fn what_is_no_answer_of_an_esb_is_unreadable_and_the_log_learns_why() {
+    let deep = format!("{}{}", "[".repeat(64), "]".repeat(64));
+    for (body, why) in [
+        ("", "JSON"),
+        ("<html>", "JSON"),
+        ("[]", "JSON"),
+        ("null", "JSON"),
+        (r#"{"result":true"#, "JSON"),
+        ("\u{feff}{\"result\":true,\"code\":0}", "JSON"),
+        (r#"{"result":true,"code":0}{"result":false}"#, "JSON"),
+        (r#"{"result":true,"code":0,"data":NaN}"#, "JSON"),
+        (r#"{"result":true,"code":0,"data":{"n":Infinity}}"#, "JSON"),
+        (r#"{"result":true,"result":false,"code":0}"#, "JSON"),
+        (r#"{"result":true,"res\u0075lt":true,"code":0}"#, "JSON"),
+        (&format!(r#"{{"result":true,"code":0,"data":{deep}}}"#), "nested"),
+        ("{}", "result"),
+        (r#"{"result":"true","code":0}"#, "result"),
+        (r#"{"result":1,"code":0}"#, "result"),
+        (r#"{"result":null,"code":0}"#, "result"),
+        (r#"{"result":true,"code":0.0}"#, "code"),
+        (r#"{"result":true,"code":-0}"#, "code"),
+        (r#"{"result":true,"code":[0]}"#, "code"),
+        (r#"{"result":true,"code":36893488147419103232}"#, "code"),
+        (r#"{"result":true,"code":0,"message":{"a":1}}"#, "message"),
+    ] {
+        let meaning = answer(body).meaning;
+        let seen = (meaning.outcome, meaning.executed);
+        assert_eq!(seen, (Outcome::Unreadable, Executed::Unknown), "{body}");
+        assert!(meaning.message.contains(why), "{body}: {}", meaning.message);
     }
-    let bad = read(Component::fast_execute_script(), StatusCode::OK, b"\xff", &Needles::new([]));
-    assert_eq!(bad.meaning.outcome, Outcome::Unreadable);
+    let utf16: Vec<u8> = "{\"result\":true}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for body in [&b"\xff"[..], b"\xff\xfe{\0}\0", b"\x1f\x8b\x08\x00", &utf16] {
+        let bad = read(Component::fast_execute_script(), StatusCode::OK, body, &Needles::new([]));
+        assert_eq!(bad.meaning.outcome, Outcome::Unreadable);
+        assert!(bad.body.is_empty());
+    }
+}
+
+#[test]
+fn a_status_that_no_esb_gives_is_unreadable_whatever_the_body_says() {
+    for (status, readable) in [
+        (200, true),
+        (203, true),
+        (204, false),
+        (206, false),
+        (302, false),
+        (304, false),
+        (400, true),
+        (599, true),
+        (600, false),
+        (999, false),
+    ] {
+        let body = br#"{"result":true,"code":0,"message":""}"#;
+        let answer = read(
+            Component::fast_execute_script(),
+            StatusCode::from_u16(status).unwrap(),
+            body,
+            &Needles::new([]),
+        );
+        assert_eq!(answer.meaning.outcome == Outcome::Success, readable, "{status}");
+    }
+}
+
+#[test]
+fn a_code_may_be_text_if_it_is_exactly_a_number() {
+    assert_eq!(answer(r#"{"result":true,"code":"0"}"#).meaning.executed, Executed::Yes);
+    let refused = answer(r#"{"result":false,"code":"1244001","message":"Host is empty"}"#);
+    assert_eq!(refused.meaning.executed, Executed::No);
+    for code in ["\"00\"", "\"+0\"", "\" 0\"", "\"OK\"", "null"] {
+        let meaning = answer(&format!(r#"{{"result":true,"code":{code}}}"#)).meaning;
+        assert_eq!((meaning.outcome, meaning.code), (Outcome::Unknown, None), "{code}");
+    }
+}
+
+#[test]
+fn what_is_beside_the_verdict_may_be_of_any_type_and_is_passed_on_to_the_digit() {
+    let body = r#"{"result":true,"code":0,"message":null,"request_id":7,"job_request_id":[],"data":{"job_instance_id":1e400,"n":123456789012345678901234567890.10},"permission":[{"\ud800":1E-999}]}"#;
+    let answer = answer(body);
+    assert_eq!(answer.meaning.executed, Executed::Yes);
+    assert_eq!((answer.meaning.job_instance_id, &answer.meaning.request_id), (None, &None));
+    assert_eq!(
+        text(&answer),
+        body.strip_suffix('}').unwrap().to_owned() + ",\"executed\":\"yes\"}"
+    );
+}
+
+#[test]
+fn ids_that_an_answer_says_twice_are_nobodys() {
+    let body = r#"{"result":true,"code":0,"data":{"job_instance_id":1,"job_instance_id":2}}"#;
+    let meaning = answer(body).meaning;
+    assert_eq!((meaning.executed, meaning.job_instance_id), (Executed::Yes, None));
+}
+
+#[test]
+fn the_longest_nesting_of_an_answer_passes() {
+    // The object and `data` are a level each.
+    let deep = format!("{}{}", "[".repeat(63), "]".repeat(63));
+    let answer = answer(&format!(r#"{{"result":true,"code":0,"data":{deep}}}"#));
+    assert_eq!(answer.meaning.outcome, Outcome::Success);
+}
+
+#[test]
+fn an_echo_is_blanked_wherever_it_stands_and_however_the_rest_of_the_answer_looks() {
+    let escaped: String = SECRET.bytes().map(|b| format!("\\u{b:04x}")).collect();
+    for hostile in ["1e999", "123456789012345678901234567890", "[[[[[[[[[[]]]]]]]]]]"] {
+        let body = format!(
+            r#"{{"result":false,"code":1,"message":"{escaped}","request_id":"{SECRET}","x":{hostile},"{SECRET}":[{{"{escaped}":"a{SECRET}b"}}]}}"#
+        );
+        let answer = answer(&body);
+        let shown = text(&answer);
+        assert_eq!(shown.matches("***").count(), 5, "{shown}");
+        assert!(!shown.contains(SECRET) && !shown.contains(&escaped), "{shown}");
+        assert!(shown.contains(hostile), "{shown}");
+        assert_eq!(answer.meaning.message.as_ref(), "***");
+        assert_eq!(answer.meaning.request_id.as_deref(), Some("***"));
+    }
 }
 
 #[test]
