@@ -241,3 +241,27 @@ fn a_probe_leaves_nothing_behind() {
     segment.append(b"[]\n").unwrap();
     assert_eq!(text(dir.path(), 1), "{}\n[]\n");
 }
+
+#[test]
+fn a_segment_that_is_taken_away_is_missed_at_the_next_write_and_followed_by_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let boot = dir.path().join("boot");
+    std::fs::create_dir(&boot).unwrap();
+    let mut segment = Segment::create(&boot, false, Box::new(open_file)).unwrap();
+    segment.append(b"{}\n").unwrap();
+    std::fs::rename(boot.join("00000001.jsonl"), dir.path().join("taken")).unwrap();
+    assert!(segment.append(b"lost\n").is_err());
+    segment.append(b"[]\n").unwrap();
+    assert_eq!(text(&boot, 2), "[]\n");
+
+    std::fs::remove_dir_all(&boot).unwrap();
+    assert!(segment.append(b"lost\n").is_err() && segment.append(b"lost\n").is_err());
+    assert!(segment.probe().is_err());
+    std::fs::write(&boot, "no folder").unwrap();
+    assert!(segment.append(b"lost\n").is_err());
+    std::fs::remove_file(&boot).unwrap();
+    std::fs::create_dir(&boot).unwrap();
+    segment.append(b"found\n").unwrap();
+    assert_eq!(text(&boot, 3), "found\n");
+    assert_eq!(std::fs::read_to_string(dir.path().join("taken")).unwrap(), "{}\n");
+}

@@ -109,6 +109,30 @@ async fn an_outcome_that_is_unknown_stays_unknown_when_it_cannot_be_written() {
 }
 
 #[tokio::test]
+async fn a_journal_that_is_taken_away_is_missed_before_a_call_is_made_and_may_come_back() {
+    let gate = Served::with(narrow()).await;
+    for replacement in [None, Some("a file where the folder was")] {
+        std::fs::remove_dir_all(&gate.journal).unwrap();
+        if let Some(text) = replacement {
+            std::fs::write(&gate.journal, text).unwrap();
+        }
+        let before = gate.standin.history().connection_count();
+        for _ in 0..2 {
+            gate.call(&on_hosts(2)).await.is(503, "AUDIT_UNAVAILABLE", "no");
+        }
+        assert_eq!(gate.standin.history().connection_count(), before);
+        assert!(gate.monitor("/readyz").await.contains("journal takes no records"));
+
+        if replacement.is_some() {
+            std::fs::remove_file(&gate.journal).unwrap();
+        }
+        std::fs::create_dir(&gate.journal).unwrap();
+        assert_eq!(gate.call(&on_hosts(2)).await.body["executed"], "yes");
+        assert_eq!((gate.records("intent").len(), gate.records("outcome").len()), (1, 1));
+    }
+}
+
+#[tokio::test]
 async fn a_stop_without_a_record_fails_and_says_so() {
     let mut gate = Served::start().await;
     gate.limit_files("0").await;
