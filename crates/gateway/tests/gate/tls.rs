@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, process::Stdio, sync::Arc};
 
+use futures_util::future::join_all;
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, SanType, date_time_ymd,
 };
@@ -275,22 +276,26 @@ async fn a_certificate_beside_another_proof_must_name_the_same_application() {
 #[tokio::test]
 async fn what_is_no_handshake_or_goes_silent_is_ended_and_the_listener_lives_on() {
     let authority = Authority::new("ca");
-    let short = "limits: {header_time: 200ms}\n".to_owned();
+    let short = "limits: {header_time: 2s}\n".to_owned();
     let gate = Gate::with(Files { boot_extra: short, ..files(&authority) }).await;
     let address = gate.running.addresses()[0];
     let hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
     let plain = post(&[], "{}");
-    for bytes in [plain.as_bytes(), &hello[..], b"", b"\x16", b"\0\0\0\0\0\0\0\0"] {
+    let odd: [&[u8]; 5] = [plain.as_bytes(), hello, b"", b"\x16", b"\0\0\0\0\0\0\0\0"];
+    let ended = odd.map(|bytes| async move {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         let mut said = Vec::new();
         // An alert or nothing, and the end.
         drop(timeout(PATIENCE, stream.read_to_end(&mut said)).await.unwrap());
         assert!(!said.starts_with(b"HTTP"), "{said:?}");
-    }
-    let silent = Arc::new(client(&authority, None, &[&TLS13]));
-    let mut stream = connect(address, silent).await.unwrap();
-    drop(timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.unwrap());
+    });
+    let silent = async {
+        let config = Arc::new(client(&authority, None, &[&TLS13]));
+        let mut stream = connect(address, config).await.unwrap();
+        drop(timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.unwrap());
+    };
+    tokio::join!(join_all(ended), silent);
     let good = ask(&gate, client(&authority, None, &[&TLS13]), &keyed()).await.unwrap();
     assert_eq!(good.body["executed"], "yes");
 }
