@@ -4,24 +4,14 @@
 //! deadline also runs while a kept-alive connection rests. One watch per connection covers all of them.
 
 use std::{
-    io,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
-use pin_project_lite::pin_project;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::Notify,
-    time::Instant,
-};
-
-use crate::heads::{Findings, Heads};
+use tokio::{sync::Notify, time::Instant};
 
 /// No byte has come since the last request ended.
 const QUIET: u64 = u64::MAX;
@@ -69,7 +59,8 @@ impl Activity {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(QUIET - 1)
     }
 
-    fn noticed(&self) {
+    /// Bytes have come.
+    pub(crate) fn noticed(&self) {
         if self.running.load(Ordering::Acquire) > 0 || self.multiplexed.load(Ordering::Acquire) {
             return;
         }
@@ -120,72 +111,6 @@ impl Drop for Running {
         if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.changed.notify_one();
         }
-    }
-}
-
-pin_project! {
-    /// A stream whose arriving bytes are noticed, and read for heads.
-    #[derive(Debug)]
-    pub(crate) struct Watched<I> {
-        #[pin]
-        inner: I,
-        activity: Arc<Activity>,
-        heads: Heads,
-        findings: Arc<Findings>,
-    }
-}
-
-impl<I> Watched<I> {
-    pub(crate) fn new(inner: I, activity: Arc<Activity>, findings: Arc<Findings>) -> Self {
-        Self { inner, activity, heads: Heads::default(), findings }
-    }
-}
-
-impl<I: AsyncRead> AsyncRead for Watched<I> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.project();
-        let before = buffer.filled().len();
-        let polled = this.inner.poll_read(cx, buffer);
-        let arrived = buffer.filled().get(before..).unwrap_or_default();
-        if !arrived.is_empty() {
-            this.activity.noticed();
-            this.heads.read(arrived, this.findings);
-        }
-        polled
-    }
-}
-
-impl<I: AsyncWrite> AsyncWrite for Watched<I> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.project().inner.poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.project().inner.poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().inner.poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.project().inner.poll_shutdown(cx)
     }
 }
 

@@ -19,10 +19,11 @@ use tower_service::Service;
 
 use crate::{
     Downstream, ServerLimits,
-    activity::{Activity, Watched},
+    activity::Activity,
     certificate,
     heads::{Finding, Findings},
     listener::Accepted,
+    watched::Watched,
 };
 
 /// Fields a head may have; bytes alone do not bound them on HTTP/2, where a field can cost one.

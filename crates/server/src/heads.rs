@@ -68,8 +68,10 @@ enum Place {
     Head,
     /// So many bytes of a body are to come.
     Body(u64),
-    /// Nothing is read any more.
+    /// Behind a head of two readings or with a chunked body: nothing is read any more.
     Stopped,
+    /// The connection speaks HTTP/2.
+    Http2,
 }
 
 impl Default for Heads {
@@ -83,7 +85,7 @@ impl Heads {
     pub(crate) fn read(&mut self, mut bytes: &[u8], findings: &Findings) {
         while let Some((&byte, rest)) = bytes.split_first() {
             match self.place {
-                Place::Stopped => return,
+                Place::Stopped | Place::Http2 => return,
                 Place::Body(left) => {
                     let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
                     bytes = bytes.get(here..).unwrap_or_default();
@@ -92,7 +94,7 @@ impl Heads {
                 }
                 Place::Preface(known) if PREFACE.get(known) == Some(&byte) => {
                     let whole = known + 1 == PREFACE.len();
-                    self.place = if whole { Place::Stopped } else { Place::Preface(known + 1) };
+                    self.place = if whole { Place::Http2 } else { Place::Preface(known + 1) };
                 }
                 Place::Preface(known) => {
                     self.place = Place::Head;
@@ -109,6 +111,14 @@ impl Heads {
                 }
             }
             bytes = rest;
+        }
+    }
+
+    /// Whether bytes of a request that was begun may still be on their way.
+    pub(crate) fn awaits_more(&self) -> bool {
+        match self.place {
+            Place::Body(_) | Place::Stopped => true,
+            Place::Preface(_) | Place::Head | Place::Http2 => false,
         }
     }
 

@@ -13,6 +13,7 @@ mod listener;
 mod raw_head;
 mod serve;
 mod tls;
+mod watched;
 
 use std::sync::Arc;
 
