@@ -85,9 +85,9 @@ codes! {
     /// A field of the call breaks its rule.
     InvalidArgs = 1640001 "INVALID_ARGS" BAD_REQUEST No Caller
         en "the call has faults"
-        hint "mend each field that `faults` names; docs/errors.md explains every rule"
+        hint "mend each field that `faults` names; docs/calls.md explains every rule"
         zh "请求参数有误"
-        hint "按 faults 中列出的字段逐一修改；规则说明见 docs/errors.md";
+        hint "按 faults 中列出的字段逐一修改；规则说明见 docs/calls.zh-CN.md";
     /// The Content-Type names something other than JSON.
     UnsupportedMediaType = 1649002 "UNSUPPORTED_MEDIA_TYPE" UNSUPPORTED_MEDIA_TYPE No Caller
         en "the Content-Type is not JSON"

@@ -1,6 +1,6 @@
 //! What is wrong with a call: each fault with its place, its rule and a hint, all of them together.
 
-use crate::{Base64Fault, CallbackFault, Language};
+use crate::{Base64Fault, CallbackFault, Language, Text};
 
 /// At most this many faults are written out; the rest are counted.
 pub(crate) const MOST: usize = 100;
@@ -58,6 +58,11 @@ pub enum Rule {
         /// The values.
         values: &'static str,
     },
+    /// Not of the form that is told.
+    Form {
+        /// The form.
+        expected: Text,
+    },
     /// Not Base64 as JOB decodes it.
     Base64(Base64Fault),
     /// The decoded text is not UTF-8.
@@ -100,6 +105,39 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every name that [`Rule::name`] gives, in its order.
+    pub const NAMES: &'static [&'static str] = &[
+        "json_syntax",
+        "utf8",
+        "object_body",
+        "duplicate_name",
+        "nesting_depth",
+        "number_range",
+        "required",
+        "unknown_field",
+        "type",
+        "integer",
+        "range",
+        "length",
+        "one_of",
+        "form",
+        "base64",
+        "decoded_utf8",
+        "inner_line_end",
+        "control_character",
+        "ipv4",
+        "callback_url",
+        "conflict",
+        "not_null",
+        "switched_off",
+        "alias",
+        "refused_credential",
+        "name",
+        "repeated",
+        "header",
+        "not_granted",
+    ];
+
     /// The stable name in `faults[].rule`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -117,6 +155,7 @@ impl Rule {
             Self::Range { .. } => "range",
             Self::Length { .. } => "length",
             Self::OneOf { .. } => "one_of",
+            Self::Form { .. } => "form",
             Self::Base64(_) => "base64",
             Self::DecodedUtf8 => "decoded_utf8",
             Self::InnerLineEnd => "inner_line_end",
@@ -164,6 +203,7 @@ impl Rule {
             Self::Range { min, max } => format!("allowed are {min} to {max}"),
             Self::Length { max, unit } => format!("at most {max} {unit}"),
             Self::OneOf { values } => format!("allowed are {values}"),
+            Self::Form { expected } => format!("expected {}", expected.en),
             Self::Base64(fault) => format!("not Base64: {}", fault.text().en),
             Self::DecodedUtf8 => "the decoded text is not UTF-8; JOB would corrupt it".into(),
             Self::InnerLineEnd => {
@@ -201,13 +241,14 @@ impl Rule {
                 format!("没有这个字段，是否想写 `{name}`？")
             }
             Self::Unknown { suggestion: None } => "没有这个字段，请去掉".into(),
-            Self::Type { expected } => format!("类型应为 {expected}"),
+            Self::Type { expected } => format!("类型应为{}", in_chinese(expected)),
             Self::Integer => "请写 64 位整数，不带小数、指数或空白".into(),
             Self::Range { min, max } => format!("取值范围为 {min} 到 {max}"),
             Self::Length { max, unit: "bytes" } => format!("最多 {max} 字节"),
             Self::Length { max, unit: "elements" } => format!("最多 {max} 个元素"),
             Self::Length { max, .. } => format!("最多 {max} 个字符"),
             Self::OneOf { values } => format!("可选值为 {values}"),
+            Self::Form { expected } => format!("应为{}", expected.zh),
             Self::Base64(fault) => format!("不是合法的 Base64：{}", fault.text().zh),
             Self::DecodedUtf8 => "解码后不是 UTF-8，作业平台会损坏该内容".into(),
             Self::InnerLineEnd => "参数中间有换行，作业平台会把它变成空格".into(),
@@ -224,10 +265,35 @@ impl Rule {
             }
             Self::Name => "1 到 64 个 A-Z a-z 0-9 _ . @ - 字符，以字母、数字或 _ 开头".into(),
             Self::Repeated => "请只发送一次".into(),
-            Self::Header { expected } => format!("应为 {expected}"),
+            Self::Header { expected } => in_chinese(expected).into(),
             Self::NotGranted => "应用的授权没有覆盖此项".into(),
         }
     }
+}
+
+/// The expectations that are words, in Chinese; what is not here is a token and reads the same.
+const EXPECTED: [(&str, &str); 17] = [
+    ("string", "字符串（string）"),
+    ("integer", "整数（integer）"),
+    ("boolean", "布尔值（boolean）"),
+    ("array", "数组（array）"),
+    ("object", "对象（object）"),
+    ("POST", "应使用 POST"),
+    ("HTTP/1.1 or HTTP/2", "应使用 HTTP/1.1 或 HTTP/2"),
+    ("http or https", "应使用 http 或 https"),
+    ("no query string", "不应带查询参数"),
+    ("one Host of this gateway", "应为本网关的唯一 Host"),
+    ("application/json, or none", "应为 application/json，或不带"),
+    ("`chunked` alone", "应仅为 `chunked`"),
+    ("close or keep-alive", "应为 close 或 keep-alive"),
+    ("no Upgrade", "不应带 Upgrade"),
+    ("no Content-Encoding", "不应带 Content-Encoding"),
+    ("no test environment", "不支持测试环境"),
+    ("Bearer and one token", "应为 Bearer 加一个 token"),
+];
+
+fn in_chinese(expected: &'static str) -> &'static str {
+    EXPECTED.iter().find(|(en, _)| *en == expected).map_or(expected, |(_, zh)| zh)
 }
 
 /// One fault.
@@ -335,29 +401,4 @@ pub(crate) fn write_step(path: &mut String, step: Step<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn at_most_a_hundred_faults_are_written_out_and_the_rest_are_counted() {
-        let mut faults = Faults::default();
-        for index in 0..250 {
-            faults.push(format!("x[{index}]"), Rule::Required);
-        }
-        assert_eq!(faults.list().len(), MOST);
-        assert_eq!(faults.more(), 150);
-        assert!(faults.to_string().ends_with("and 247 more"));
-    }
-
-    #[test]
-    fn a_path_is_bounded_and_stays_on_one_line() {
-        let mut path = String::from("target_server");
-        write_step(&mut path, Step::Name("ip_list"));
-        write_step(&mut path, Step::Index(3));
-        write_step(&mut path, Step::Name("ip"));
-        assert_eq!(path, "target_server.ip_list[3].ip");
-        let mut path = String::new();
-        write_step(&mut path, Step::Name(&"a\nb\u{202e}".repeat(1000)));
-        assert!(path.len() < 800 && !path.contains('\n') && !path.contains('\u{202e}'), "{path}");
-    }
-}
+mod tests;

@@ -18,9 +18,39 @@ pub(crate) struct Reading<'d> {
     pub(crate) dropped: Vec<String>,
 }
 
+/// Where an object stands. Its path is written out only for a fault: a list has many elements.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) path: &'static str,
+    /// Of the element of the array at `path`, if the object is one.
+    pub(crate) index: Option<usize>,
+}
+
+impl Place {
+    /// The object at `path` itself.
+    pub(crate) fn object(path: &'static str) -> Self {
+        Self { path, index: None }
+    }
+
+    /// The object's own path.
+    pub(crate) fn written(self) -> String {
+        let mut path = self.path.to_owned();
+        if let Some(index) = self.index {
+            write_step(&mut path, Step::Index(index));
+        }
+        path
+    }
+
+    fn member(self, name: &str) -> String {
+        let mut path = self.written();
+        write_step(&mut path, Step::Name(name));
+        path
+    }
+}
+
 /// The known members of one object.
 pub(crate) struct Members<'d, const N: usize> {
-    path: String,
+    place: Place,
     names: &'static [&'static str; N],
     nodes: [Option<&'d Node>; N],
 }
@@ -51,13 +81,13 @@ impl<'d> Reading<'d> {
                 *slot = Some(node);
             }
         }
-        Members { path: String::new(), names, nodes }
+        Members { place: Place::object(""), names, nodes }
     }
 
     /// Sorts the members of an object into the known ones; deals with the others as policy says.
     pub(crate) fn members<const N: usize>(
         &mut self,
-        path: &str,
+        place: Place,
         members: &'d [(Text, Node)],
         names: &'static [&'static str; N],
     ) -> Members<'d, N> {
@@ -67,17 +97,17 @@ impl<'d> Reading<'d> {
             let known = names.iter().position(|known| *known == name);
             if let Some(slot) = known.and_then(|index| nodes.get_mut(index)) {
                 *slot = Some(node);
-            } else if !(path.is_empty() && is_identity(name)) {
-                self.unknown(path, name, names.iter().copied());
+            } else if !(place.path.is_empty() && is_identity(name)) {
+                self.unknown(place, name, names.iter().copied());
             }
         }
-        Members { path: path.to_owned(), names, nodes }
+        Members { place, names, nodes }
     }
 
     /// Deals with a name that the object does not have, as policy says.
     pub(crate) fn unknown(
         &mut self,
-        path: &str,
+        place: Place,
         name: &str,
         names: impl Iterator<Item = &'static str>,
     ) {
@@ -88,18 +118,12 @@ impl<'d> Reading<'d> {
             }
             UnknownFields::Refuse => {
                 let suggestion = suggest(name, names);
-                self.faults.push(joined(path, name), Rule::Unknown { suggestion });
+                self.faults.push(place.member(name), Rule::Unknown { suggestion });
             }
             UnknownFields::Drop if full(self.dropped.len()) => {}
-            UnknownFields::Drop => self.dropped.push(joined(path, name)),
+            UnknownFields::Drop => self.dropped.push(place.member(name)),
         }
     }
-}
-
-fn joined(path: &str, name: &str) -> String {
-    let mut path = path.to_owned();
-    write_step(&mut path, Step::Name(name));
-    path
 }
 
 fn suggest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
@@ -126,7 +150,7 @@ pub(crate) fn is_blank(text: &str) -> bool {
 impl<'d, const N: usize> Members<'d, N> {
     /// The path of a member.
     pub(crate) fn at(&self, name: &str) -> String {
-        joined(&self.path, name)
+        self.place.member(name)
     }
 
     /// The node of a member that is not `null`.

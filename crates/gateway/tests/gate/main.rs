@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
 mod calls;
+mod calls_doc;
 mod certificates;
 mod clients;
 mod drip;

@@ -9,8 +9,8 @@ use super::{
     target,
 };
 use crate::{
-    Base64Fault, Blanks, CallbackUrl, Faults, Rule, decode_base64,
-    fields::{Members, Reading, faulty, is_blank},
+    Base64Fault, Blanks, CallbackUrl, Faults, Rule, Text, decode_base64,
+    fields::{Members, Place, Reading, faulty, is_blank},
     json::{Document, Node},
     scope,
 };
@@ -63,11 +63,22 @@ pub fn sha256(text: &[u8]) -> [u8; 32] {
 }
 
 impl FastExecuteScript {
+    /// Every field that is read, by the object that holds it; identity keys are no fields of the call.
+    pub const FIELDS: &'static [(&'static str, &'static [&'static str])] = &[
+        ("", &NAMES),
+        ("target_server", &target::TARGET),
+        ("target_server.ip_list[]", &target::ADDRESS),
+        ("target_server.dynamic_group_list[]", &target::GROUP),
+        ("target_server.topo_node_list[]", &target::TOPOLOGY),
+        ("rolling_config", &ROLLING),
+        ("host_password_list[]", &target::PASSWORD),
+    ];
+
     /// Reads a call under the application's switches.
     pub fn read(document: &Document, switches: Switches) -> Result<Self, Faults> {
         let mut reading = Reading::new(document, switches);
         let r = &mut reading;
-        let top = r.members("", document.members(), &NAMES);
+        let top = r.members(Place::object(""), document.members(), &NAMES);
         let scope = scope::read(r, &top);
         let script = script(r, &top);
         let sensitive = top.within(r, "is_param_sensitive", 0, 1).map(|value| value == 1);
@@ -275,7 +286,8 @@ fn windows_interpreter<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<Box<str
     if path.trim().ends_with(".exe") {
         return Some(path);
     }
-    r.faults.push(NAME, Rule::OneOf { values: "a path that ends with .exe" });
+    let expected = Text { en: "a path that ends with .exe", zh: "以 .exe 结尾的路径" };
+    r.faults.push(NAME, Rule::Form { expected });
     None
 }
 
@@ -312,7 +324,7 @@ fn rolling<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<RollingConfig> {
         return None;
     }
     let members = top.object(r, "rolling_config")?;
-    let members = r.members("rolling_config", members, &ROLLING);
+    let members = r.members(Place::object("rolling_config"), members, &ROLLING);
     let m = &members;
     let config = RollingConfig {
         kind: m.within(r, "type", 1, 2),
@@ -327,7 +339,12 @@ fn rolling<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<RollingConfig> {
     match &config.expression {
         Some(expression) if !is_expression(expression) => r.faults.push(
             at("expression"),
-            Rule::OneOf { values: "steps such as 10, 25%, +5 or *2, divided by blanks" },
+            Rule::Form {
+                expected: Text {
+                    en: "steps such as 10, 25%, +5 or *2, divided by blanks",
+                    zh: "以空格分隔的批次，如 10、25%、+5 或 *2",
+                },
+            },
         ),
         None if config.kind != Some(2) && !faulty(&r.faults, &at("expression")) => {
             r.faults.push(at("expression"), Rule::Required);

@@ -8,16 +8,16 @@ use super::{
 };
 use crate::{
     Rule, Secret,
-    fault::{Step, write_step},
-    fields::{Members, Reading, faulty, integer},
+    fields::{Members, Place, Reading, faulty, integer},
     json::Node,
 };
 
-const TARGET: [&str; 4] = ["ip_list", "host_id_list", "dynamic_group_list", "topo_node_list"];
-const ADDRESS: [&str; 2] = ["bk_cloud_id", "ip"];
-const GROUP: [&str; 1] = ["id"];
-const TOPOLOGY: [&str; 2] = ["id", "node_type"];
-const PASSWORD: [&str; 4] = ["bk_cloud_id", "ip", "host_id", "encrypted_password"];
+pub(super) const TARGET: [&str; 4] =
+    ["ip_list", "host_id_list", "dynamic_group_list", "topo_node_list"];
+pub(super) const ADDRESS: [&str; 2] = ["bk_cloud_id", "ip"];
+pub(super) const GROUP: [&str; 1] = ["id"];
+pub(super) const TOPOLOGY: [&str; 2] = ["id", "node_type"];
+pub(super) const PASSWORD: [&str; 4] = ["bk_cloud_id", "ip", "host_id", "encrypted_password"];
 
 type Top<'d> = Members<'d, { NAMES.len() }>;
 type Lists<'d> = Members<'d, { TARGET.len() }>;
@@ -30,15 +30,17 @@ pub(super) fn read<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<Target> {
         }
         return None;
     };
-    let lists = r.members(NAME, members, &TARGET);
-    let hosts = elements(r, &lists, "ip_list", &ADDRESS, address);
+    let lists = r.members(Place::object(NAME), members, &TARGET);
+    let hosts = elements(r, &lists, "target_server.ip_list", &ADDRESS, address);
     let host_ids = if switched(r, &lists, "host_id_list", r.switches.host_id_list) {
         host_ids(r, &lists)
     } else {
         Vec::new()
     };
-    let groups = elements(r, &lists, "dynamic_group_list", &GROUP, |r, m| required(r, m, "id"));
-    let nodes = elements(r, &lists, "topo_node_list", &TOPOLOGY, |r, m| {
+    let groups = elements(r, &lists, "target_server.dynamic_group_list", &GROUP, |r, m| {
+        required(r, m, "id")
+    });
+    let nodes = elements(r, &lists, "target_server.topo_node_list", &TOPOLOGY, |r, m| {
         let (id, node_type) = (positive(r, m, "id"), required(r, m, "node_type"));
         Some(TopologyNode { id: id?, node_type: node_type? })
     });
@@ -98,25 +100,23 @@ fn bounded<'d, const M: usize>(
     &[]
 }
 
-/// Reads an array of objects.
+/// Reads the array of objects at `path`, which ends with its name in `members`.
 fn elements<'d, const N: usize, const M: usize, T>(
     r: &mut Reading<'d>,
     members: &Members<'d, M>,
-    name: &str,
+    path: &'static str,
     names: &'static [&'static str; N],
     read: impl Fn(&mut Reading<'d>, &Members<'d, N>) -> Option<T>,
 ) -> Vec<T> {
-    let nodes = bounded(r, members, name);
-    let path = members.at(name);
+    let nodes = bounded(r, members, path.rsplit_once('.').map_or(path, |(_, name)| name));
     let mut list = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
-        let mut path = path.clone();
-        write_step(&mut path, Step::Index(index));
+        let place = Place { path, index: Some(index) };
         let Node::Object(element) = node else {
-            r.faults.push(path, Rule::Type { expected: "object" });
+            r.faults.push(place.written(), Rule::Type { expected: "object" });
             continue;
         };
-        let element = r.members(&path, element, names);
+        let element = r.members(place, element, names);
         list.extend(read(r, &element));
     }
     list
@@ -135,9 +135,8 @@ fn host_ids<'d>(r: &mut Reading<'d>, lists: &Lists<'d>) -> Vec<i64> {
             Ok(None) => Rule::Required,
             Err(rule) => rule,
         };
-        let mut path = lists.at("host_id_list");
-        write_step(&mut path, Step::Index(index));
-        r.faults.push(path, rule);
+        let place = Place { path: "target_server.host_id_list", index: Some(index) };
+        r.faults.push(place.written(), rule);
     }
     ids
 }

@@ -4,7 +4,7 @@ use super::{Carried, PlainCall};
 use crate::{
     CallbackUrl, Care, Component, Extent, Faults, Field, Form, Rule, Switches,
     credential::is_identity,
-    fields::{Reading, integer, is_blank},
+    fields::{Place, Reading, integer, is_blank},
     json::{Document, Node},
     scope,
 };
@@ -62,7 +62,7 @@ fn members(r: &mut Reading<'_>, component: Component) -> (Members, Option<Callba
             }
             None => {
                 let names = fields.iter().map(|field| field.name).chain(business.iter().copied());
-                r.unknown("", name, names);
+                r.unknown(Place::object(""), name, names);
             }
         }
     }
