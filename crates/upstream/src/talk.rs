@@ -11,14 +11,14 @@ use std::{
     task::Poll,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use esbgate_core::Anomaly;
 use http::{
     HeaderMap, Request, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::Body as _;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http1},
@@ -47,7 +47,7 @@ pub(crate) async fn talk(
     limit: usize,
 ) -> Result<Reply, Anomaly> {
     let (written, allowance, size) = (wire.written(), wire.allowance(), size(&request));
-    // Interim answers count too. Twice, because a buffer of body may be read along with the head.
+    // Interim answers count too. Twice, because a buffer of what follows is read along.
     allowance.grant(2 * HEAD_LIMIT);
     let (mut sender, mut connection) = http1::Builder::new()
         .max_headers(MOST_FIELDS)
@@ -93,18 +93,31 @@ async fn read(
 ) -> Result<Reply, Anomaly> {
     let (head, body) = sent.await.map_err(|error| anomaly(error.error()))?.into_parts();
     check(head.status, &head.headers)?;
+    let body = read_body(body, limit, allowance).await?;
+    Ok(Reply { status: head.status, body })
+}
+
+async fn read_body(
+    mut body: Incoming,
+    limit: usize,
+    allowance: &Allowance,
+) -> Result<Bytes, Anomaly> {
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(Anomaly::TooLarge);
     }
-    // As much again for the frames of a chunked body: no server sends chunks of a few bytes.
-    allowance.grant(limit.saturating_mul(2));
-    let body = Limited::new(body, limit).collect().await;
-    let body = body.map_err(|error| match error.downcast::<hyper::Error>() {
-        Ok(error) => anomaly(&error),
-        Err(error) if error.is::<LengthLimitError>() => Anomaly::TooLarge,
-        Err(_) => Anomaly::Cut,
-    })?;
-    Ok(Reply { status: head.status, body: body.to_bytes() })
+    allowance.grant(2 * HEAD_LIMIT);
+    // Never reserved by what the answer announces.
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|error| anomaly(&error))?.into_data() else { continue };
+        if data.len() > limit.saturating_sub(whole.len()) {
+            return Err(Anomaly::TooLarge);
+        }
+        // A quarter for the frames of chunks: no server sends a body by the byte.
+        allowance.grant(data.len() + data.len() / 4);
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
 }
 
 /// What hyper takes and a careful client does not.

@@ -35,6 +35,10 @@ pub struct Files {
     pub esb_tls: Option<Arc<rustls::ServerConfig>>,
     /// Further files of the folder: name and text.
     pub beside: Vec<(&'static str, String)>,
+    /// The ESB's endpoint, in the place of the stand-in's.
+    pub esb: Option<String>,
+    /// The members of `login`, in the place of the stand-in's URL.
+    pub login: Option<String>,
 }
 
 impl Default for Files {
@@ -47,6 +51,8 @@ impl Default for Files {
             listen_extra: String::new(),
             esb_tls: None,
             beside: Vec::new(),
+            esb: None,
+            login: None,
         }
     }
 }
@@ -78,7 +84,7 @@ listen: [{{address: "127.0.0.1:0"{}}}]
 hosts: [127.0.0.1, localhost]
 monitor: {{address: "127.0.0.1:0"}}
 upstream: {{kind: {}, endpoints: ["{}"]{}}}
-login: {{url: "{}"}}
+login: {{{}}}
 credentials:
   ops_gateway: {{bk_app_code: ops_gateway, bk_app_secret: {{current: {{file: esb.secret}}}}}}
 journal: {{dir: {}, durability: written, hmac_key: {{file: hmac.key}}}}
@@ -86,9 +92,9 @@ policy: policy.yaml
 {}"#,
             self.listen_extra,
             self.kind,
-            standin.esb_url(),
+            self.esb.clone().unwrap_or_else(|| standin.esb_url()),
             self.upstream_extra,
-            standin.login_url(),
+            self.login.clone().unwrap_or_else(|| format!("url: \"{}\"", standin.login_url())),
             folder.path().join("journal").display(),
             self.boot_extra,
         )

@@ -161,7 +161,9 @@ fn understand(
     };
     let message = message.unwrap_or_default();
     let (outcome, executed) = judge(result, code, &message);
-    let data = members.read::<Data>("data");
+    // Serde would take a list for the members in their order.
+    let data = members.raw("data").filter(|raw| raw.starts_with('{'));
+    let data: Option<Data> = data.and_then(|raw| serde_json::from_str(raw).ok());
     let short = |id: Option<String>| id.map(|id| shortened(&id, LONGEST_ID, echoes));
     let meaning = Meaning {
         outcome,
@@ -171,8 +173,8 @@ fn understand(
         message: shortened(&message, LONGEST_MESSAGE, echoes),
         job_instance_id: data.as_ref().and_then(|data| data.job_instance_id),
         step_instance_id: data.as_ref().and_then(|data| data.step_instance_id),
-        request_id: short(members.read("request_id")),
-        job_request_id: short(members.read("job_request_id")),
+        request_id: short(members.text("request_id")),
+        job_request_id: short(members.text("job_request_id")),
     };
     let internal = code.is_some_and(|code| INTERNAL.contains(&code));
     let said = component.kind().tells_executed().then_some(executed);
@@ -220,8 +222,8 @@ impl Members<'_> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.get())
     }
 
-    /// A member that is left out of account if it has another type.
-    fn read<T: serde::de::DeserializeOwned>(&self, name: &str) -> Option<T> {
+    /// A text; what is none is left out of account.
+    fn text(&self, name: &str) -> Option<String> {
         self.raw(name).and_then(|raw| serde_json::from_str(raw).ok())
     }
 

@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use esbgate_core::Anomaly;
 use esbgate_model::{Component, Needles, dialect::Dialect};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -232,40 +233,139 @@ async fn a_chunked_answer_and_one_that_ends_with_its_connection_are_whole() {
 }
 
 #[tokio::test]
-async fn what_is_not_one_whole_answer_is_broken() {
+async fn what_is_not_one_whole_answer_is_broken_and_says_how() {
     let long = "x".repeat(100_001);
     let many: String = (0..101).map(|n| format!("X-{n}: v\r\n")).collect();
-    for (name, answer) in [
-        ("nothing", String::new()),
-        ("cut in the head", "HTTP/1.1 200 OK\r\nContent-Le".to_owned()),
-        ("cut in the body", ok("Content-Length: 50\r\n", "{\"result\":true")),
-        ("cut in a chunk", ok("Transfer-Encoding: chunked\r\n", "50\r\n{\"result\"")),
-        ("cut between chunks", ok("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n")),
-        ("a bad chunk size", ok("Transfer-Encoding: chunked\r\n", "zz\r\n{}\r\n0\r\n\r\n")),
-        ("a length too small", ok("Content-Length: 1\r\nConnection: close\r\n", "{}")),
-        ("two lengths", ok("Content-Length: 2\r\nContent-Length: 3\r\n", "{} ")),
-        ("two answers", format!("{0}{0}", sized(SUCCESS))),
-        ("two answers, kept alive", format!("{0}{0}", ok("Content-Length: 2\r\n", "{}"))),
+    let chunked = |body: &str| ok("Transfer-Encoding: chunked\r\n", body);
+    for (name, answer, expected) in [
+        ("nothing", String::new(), Anomaly::Cut),
+        ("cut in the head", "HTTP/1.1 200 OK\r\nContent-Le".to_owned(), Anomaly::Cut),
+        ("cut in the body", ok("Content-Length: 50\r\n", "{\"result\":true"), Anomaly::Cut),
+        ("cut in a chunk", chunked("50\r\n{\"result\""), Anomaly::Cut),
+        ("cut between chunks", chunked("2\r\n{}\r\n"), Anomaly::Cut),
+        ("a bad chunk size", chunked("zz\r\n{}\r\n0\r\n\r\n"), Anomaly::Cut),
+        ("a length too small", ok("Content-Length: 1\r\n", "{}"), Anomaly::Surplus),
+        ("two lengths", ok("Content-Length: 2\r\nContent-Length: 3\r\n", "{} "), Anomaly::Head),
+        (
+            "a length and chunks",
+            ok("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n"),
+            Anomaly::Framing,
+        ),
+        ("two answers", format!("{0}{0}", sized(SUCCESS)), Anomaly::Surplus),
+        (
+            "two answers, kept",
+            format!("{0}{0}", ok("Content-Length: 2\r\n", "{}")),
+            Anomaly::Surplus,
+        ),
         (
             "switching protocols",
             "HTTP/1.1 101 S\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n".into(),
+            Anomaly::Upgrade,
         ),
-        ("gzip", ok("Content-Encoding: gzip\r\nContent-Length: 2\r\n", "{}")),
-        ("gzip after identity", {
-            ok(
-                "Content-Encoding: identity\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n",
-                "{}",
-            )
-        }),
-        ("a huge body by its length", sized(&long)),
-        ("a huge body by its end", ok("", &long)),
-        ("many fields", ok(&many, "{}")),
-        ("a huge field", ok(&format!("X: {}\r\n", "v".repeat(70_000)), "{}")),
-        ("no HTTP", "SSH-2.0-OpenSSH_9.0\r\n\r\n".to_owned()),
+        ("an offer", ok("Upgrade: h2c\r\nContent-Length: 2\r\n", "{}"), Anomaly::Upgrade),
+        ("gzip", ok("Content-Encoding: gzip\r\nContent-Length: 2\r\n", "{}"), Anomaly::Encoded),
+        (
+            "gzip after identity",
+            ok("Content-Encoding: identity\r\nContent-Encoding: gzip\r\n", "{}"),
+            Anomaly::Encoded,
+        ),
+        ("a huge body by its length", sized(&long), Anomaly::TooLarge),
+        ("a huge body by its end", ok("", &long), Anomaly::TooLarge),
+        ("a huge body by its frames", chunked(&"1\r\n \r\n".repeat(90_000)), Anomaly::TooLarge),
+        ("interim answers", "HTTP/1.1 100 C\r\n\r\n".repeat(10_000), Anomaly::TooLarge),
+        ("many fields", ok(&many, "{}"), Anomaly::Head),
+        ("a huge field", ok(&format!("X: {}\r\n", "v".repeat(70_000)), "{}"), Anomaly::Head),
+        ("no HTTP", "SSH-2.0-OpenSSH_9.0\r\n\r\n".to_owned(), Anomaly::Head),
     ] {
         let exchange = exchanged(answer).await;
-        assert!(is_broken(&exchange), "{name}: {exchange:?}");
+        let Exchange::Silent(NoAnswer::Broken(anomaly)) = exchange else {
+            panic!("{name}: {exchange:?}")
+        };
+        assert_eq!(anomaly, expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_body_of_the_limit_is_read_in_one_piece_and_in_chunks() {
+    let body = "x".repeat(100_000);
+    assert_eq!(body_of(exchanged(sized(&body)).await).len(), 100_000);
+    let mut chunks: String =
+        body.as_bytes().chunks(40).map(|_| format!("28\r\n{:x>40}\r\n", "")).collect();
+    chunks.push_str("0\r\n\r\n");
+    let answer = ok("Transfer-Encoding: chunked\r\n", &chunks);
+    assert_eq!(body_of(exchanged(answer).await).len(), 100_000);
+}
+
+#[tokio::test]
+async fn bytes_that_wait_before_the_call_is_written_keep_it_from_leaving() {
+    let (listener, address) = listener().await;
+    let ours = TcpStream::connect(address).await.unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    stream.write_all(sized(SUCCESS).as_bytes()).await.unwrap();
+    ours.readable().await.unwrap();
+    let wire = Wire::plain(ours);
+    let written = wire.written();
+    let esb = esb_at(&[format!("http://{address}")], None);
+    let host = HeaderValue::from_static("esb");
+    let exchange = esb.0.exchange(wire, host, &message()).await;
+    assert!(matches!(exchange, Exchange::NotSent), "{exchange:?}");
+    assert_eq!(written.bytes(), 0);
+    let mut seen = Vec::new();
+    // Unread bytes make its end a reset.
+    drop(stream.read_to_end(&mut seen).await);
+    assert_eq!(seen, b"");
+}
+
+#[tokio::test]
+async fn an_answer_while_most_of_the_call_is_still_here_is_not_believed() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 * 1024).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(4 * 1024).unwrap();
+    let wire = Wire::plain(socket.connect(address).await.unwrap());
+    let esb = esb_at(&[format!("http://{address}")], None);
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 4]).await.unwrap();
+        stream.write_all(sized(SUCCESS).as_bytes()).await.unwrap();
+        stream
+    });
+    let mut message = message();
+    message.body = Bytes::from(vec![b' '; 4 * 1024 * 1024]);
+    let written = wire.written();
+    let exchange = esb.0.exchange(wire, HeaderValue::from_static("esb"), &message).await;
+    assert!(matches!(exchange, Exchange::Silent(NoAnswer::Broken(Anomaly::Early))), "{exchange:?}");
+    assert!((1..4 * 1024 * 1024).contains(&written.bytes()));
+    drop(serving.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_byte_a_second_does_not_put_the_deadline_off() {
+    let (listener, address) = listener().await;
+    let esb = esb_at(&[format!("http://{address}")], None);
+    let (wire, host) = esb.0.connect().await.unwrap();
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let dripping = tokio::spawn(async move {
+        read_request(&mut stream).await;
+        let mut dripped = 0;
+        for byte in sized(SUCCESS).bytes() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if stream.write_all(&[byte]).await.is_err() {
+                break;
+            }
+            dripped += 1;
+        }
+        dripped
+    });
+    tokio::time::pause();
+    let begin = Instant::now();
+    let exchange = esb.0.exchange(wire, host, &message()).await;
+    assert!(matches!(exchange, Exchange::Silent(NoAnswer::Timeout)), "{exchange:?}");
+    assert_eq!(begin.elapsed().as_secs(), 20);
+    assert!(dripping.await.unwrap() < sized(SUCCESS).len());
 }
 
 #[tokio::test]

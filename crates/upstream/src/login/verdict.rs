@@ -3,15 +3,23 @@
 use esbgate_core::LoginDown;
 use esbgate_model::Name;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 #[derive(Deserialize)]
-struct Answer {
+struct Answer<'a> {
     result: bool,
     code: Option<Code>,
     bk_error_code: Option<i64>,
-    #[serde(default)]
-    data: Value,
+    /// Of any type beside a refusal.
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// A name that stands there twice fails: which of the two is meant?
+#[derive(Deserialize)]
+struct Data {
+    username: Option<String>,
+    bk_username: Option<String>,
 }
 
 /// The old login writes text, the new one a number.
@@ -24,22 +32,34 @@ enum Code {
 
 /// Whose token it was, if anyone's.
 pub(super) fn read(body: &[u8]) -> Result<Option<Name>, LoginDown> {
-    let answer: Answer = serde_json::from_slice(body).map_err(|_| LoginDown)?;
-    let (fine, key) = match (&answer.code, answer.bk_error_code) {
-        (Some(Code::Text(code)), None) => (code == "00", "username"),
-        (Some(Code::Number(code)), None) => (*code == 0, "bk_username"),
-        (None, Some(code)) => (code == 0, "bk_username"),
+    let answer: Answer<'_> = object(std::str::from_utf8(body).map_err(|_| LoginDown)?)?;
+    let (fine, named): (_, fn(Data) -> Option<String>) = match (&answer.code, answer.bk_error_code)
+    {
+        (Some(Code::Text(code)), None) => (code == "00", |data| data.username),
+        (Some(Code::Number(code)), None) => (*code == 0, |data| data.bk_username),
+        (None, Some(code)) => (code == 0, |data| data.bk_username),
         (Some(_), Some(_)) | (None, None) => return Err(LoginDown),
     };
     match (answer.result, fine) {
         (true, true) => {
-            let name = answer.data.get(key).and_then(Value::as_str).ok_or(LoginDown)?;
+            let data = object(answer.data.ok_or(LoginDown)?.get())?;
+            let name = named(data).ok_or(LoginDown)?;
             // A name that policy could not have written is no one's: the service is not to be believed.
-            Name::new(name).map(Some).map_err(|_| LoginDown)
+            Name::new(&name).map(Some).map_err(|_| LoginDown)
         }
         (false, false) => Ok(None),
         // It says yes and no at once.
         (true, false) | (false, true) => Err(LoginDown),
+    }
+}
+
+/// Serde would take a list for the members in their order.
+fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, LoginDown> {
+    let json = json.trim_start_matches([' ', '\t', '\r', '\n']);
+    if json.starts_with('{') {
+        serde_json::from_str(json).map_err(|_| LoginDown)
+    } else {
+        Err(LoginDown)
     }
 }
 
@@ -90,6 +110,11 @@ mod tests {
             r#"{"result":true,"code":"00","bk_error_code":0,"data":{"username":"ann"}}"#,
             r#"{"result":true,"code":"00","data":{"username":7}}"#,
             r#"{"result":true,"result":false,"code":"00","data":{"username":"ann"}}"#,
+            r#"{"result":true,"code":"00","data":{"username":"bob","username":"ann"}}"#,
+            r#"{"result":true,"code":"00","data":{"username":"bob","user\u006eame":"ann"}}"#,
+            r#"{"result":true,"code":"00","data":["ann",null]}"#,
+            r#"[true,"00",null,{"username":"ann"}]"#,
+            r#"{"result":true,"code":"00"}"#,
             r#"{"result":true,"code":"00","data":{"username":"ann"}"#,
         ] {
             assert_eq!(user(body), Err(LoginDown), "{body}");

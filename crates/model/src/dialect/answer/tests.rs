@@ -131,10 +131,11 @@ fn what_is_beside_the_verdict_may_be_of_any_type_and_is_passed_on_to_the_digit()
 }
 
 #[test]
-fn ids_that_an_answer_says_twice_are_nobodys() {
-    let body = r#"{"result":true,"code":0,"data":{"job_instance_id":1,"job_instance_id":2}}"#;
-    let meaning = answer(body).meaning;
-    assert_eq!((meaning.executed, meaning.job_instance_id), (Executed::Yes, None));
+fn ids_that_an_answer_says_twice_or_does_not_name_are_nobodys() {
+    for data in [r#"{"job_instance_id":1,"job_instance_id":2}"#, "[1,2]", "1", "\"1\""] {
+        let meaning = answer(&format!(r#"{{"result":true,"code":0,"data":{data}}}"#)).meaning;
+        assert_eq!((meaning.executed, meaning.job_instance_id), (Executed::Yes, None), "{data}");
+    }
 }
 
 #[test]

@@ -1,0 +1,42 @@
+//! What a gateway logs, at the finest level that production lets through.
+
+use std::{io, sync::mpsc};
+
+use tracing::{Level, subscriber::DefaultGuard};
+use tracing_subscriber::{Layer as _, filter::filter_fn, fmt, layer::SubscriberExt as _};
+
+/// The log of everything on this thread, from its start to its end.
+pub struct Log {
+    lines: mpsc::Receiver<Vec<u8>>,
+    _guard: DefaultGuard,
+}
+
+impl Log {
+    pub fn start() -> Self {
+        let (sender, lines) = mpsc::channel();
+        let ours = filter_fn(|metadata| {
+            *metadata.level() <= Level::WARN || metadata.target().starts_with("esbgate")
+        });
+        let layer = fmt::layer().json().with_writer(move || Line(sender.clone())).with_filter(ours);
+        let subscriber = tracing_subscriber::registry().with(layer);
+        Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
+    }
+
+    pub fn text(self) -> String {
+        self.lines.try_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+    }
+}
+
+struct Line(mpsc::Sender<Vec<u8>>);
+
+impl io::Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A test that has read its log is over.
+        drop(self.0.send(bytes.to_vec()));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
