@@ -64,6 +64,20 @@ pub enum Anomaly {
     Early,
 }
 
+impl Anomaly {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 8] = [
+        Self::Cut,
+        Self::Head,
+        Self::TooLarge,
+        Self::Framing,
+        Self::Encoded,
+        Self::Upgrade,
+        Self::Surplus,
+        Self::Early,
+    ];
+}
+
 /// What became of a call.
 #[derive(Debug)]
 pub(crate) enum Fate {

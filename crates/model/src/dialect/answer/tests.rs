@@ -210,3 +210,21 @@ fn an_answer_that_cannot_be_masked_is_not_passed_on() {
     assert!(deep.body.is_empty());
     assert_eq!(deep.meaning.outcome, Outcome::Unreadable);
 }
+
+#[test]
+fn the_documentation_explains_every_reason() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/answers.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    for why in [
+        NoEnvelope::Status,
+        NoEnvelope::Encoding,
+        NoEnvelope::Object,
+        NoEnvelope::Depth,
+        NoEnvelope::Result,
+        NoEnvelope::Code,
+        NoEnvelope::Message,
+        NoEnvelope::Mask,
+    ] {
+        assert!(document.contains(&format!("\n| {why} | ")), "{why}");
+    }
+}
