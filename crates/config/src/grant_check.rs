@@ -1,7 +1,7 @@
 //! Checks of one rule: every name is known, and some call could match it.
 
 use esbgate_core::{AccountGrant, Allow, BusinessGrant, Grant, ScriptGrant, TargetGrant};
-use esbgate_model::{CallbackPrefix, Component, ScriptLanguage, TopologyNode};
+use esbgate_model::{CallbackPrefix, Component, Extent, Reach, ScriptLanguage, TopologyNode};
 use ipnet::Ipv4Net;
 
 use crate::{
@@ -17,7 +17,6 @@ pub(crate) fn grant(spec: &Spanned<GrantSpec>, path: &str, faults: &mut Faults<'
     if rule.name.value.trim().is_empty() {
         faults.add(&rule.name, path, "a rule needs a name");
     }
-    can_match(rule, path, faults);
     let components = each(&rule.components, |name| {
         let found = Component::named(&name.value);
         if found.is_none() {
@@ -26,13 +25,14 @@ pub(crate) fn grant(spec: &Spanned<GrantSpec>, path: &str, faults: &mut Faults<'
         }
         found
     });
+    can_match(rule, &components, path, faults);
     let callbacks = rule.callbacks.iter().filter_map(|text| {
         CallbackPrefix::read(&text.value)
             .map_err(|fault| faults.add(text, path, format!("bad callback: {}", fault.text().en)))
             .ok()
     });
     let callbacks = callbacks.collect();
-    Grant {
+    let grant = Grant {
         name: rule.name.value.as_str().into(),
         components,
         business: BusinessGrant {
@@ -47,10 +47,43 @@ pub(crate) fn grant(spec: &Spanned<GrantSpec>, path: &str, faults: &mut Faults<'
         scripts: scripts(&rule.scripts, path, faults),
         targets: targets(&rule.name, &rule.targets, path, faults),
         callbacks,
+    };
+    reaches(rule, &grant, path, faults);
+    grant
+}
+
+/// A component whose calls do not show what they bring about is named only in a rule that says `any`
+/// there; the judge holds `components: any` to the same.
+fn reaches(rule: &GrantSpec, grant: &Grant, path: &str, faults: &mut Faults<'_>) {
+    let ListOrAny::List(names) = &rule.components else { return };
+    for name in names {
+        let Some(component) = Component::named(&name.value) else { continue };
+        if grant.reaches(component.reach()) {
+            continue;
+        }
+        let hint = match component.reach() {
+            Reach::Nothing => continue,
+            Reach::Scripts => "write scripts: {content: any, ids: any, versions: any}",
+            Reach::Hosts => {
+                "write any for content, ids and versions of scripts, aliases and ids of accounts, and \
+                 ips, clouds, host_ids, groups and topology of targets, no except, and how many hosts \
+                 a call counts as"
+            }
+        };
+        let message =
+            format!("what {} brings about cannot be held against this rule", component.name());
+        faults.hinted(name, path, message, Some(hint.into()));
     }
 }
 
-fn can_match(rule: &GrantSpec, path: &str, faults: &mut Faults<'_>) {
+fn can_match(rule: &GrantSpec, components: &Allow<Component>, path: &str, faults: &mut Faults<'_>) {
+    // Where no known component is named, the rule is held to what most rules need.
+    let named = |wanted: fn(Component) -> bool| match components {
+        Allow::Any => true,
+        Allow::Only(known) => known.is_empty() || known.iter().any(|one| wanted(*one)),
+    };
+    let runs_script = named(|component| component == Component::fast_execute_script());
+    let names_business = named(|component| component.extent() == Extent::Business);
     let scripts = &rule.scripts;
     let targets = &rule.targets;
     let no_ip = targets.ips.is_none() || targets.clouds.is_none();
@@ -58,21 +91,24 @@ fn can_match(rule: &GrantSpec, path: &str, faults: &mut Faults<'_>) {
         ("component", rule.components.is_none()),
         (
             "business",
-            rule.business.ids.is_none()
+            names_business
+                && rule.business.ids.is_none()
                 && rule.business.sets.is_none()
                 && rule.business.tenant_sets.is_none(),
         ),
-        ("account", rule.accounts.aliases.is_none() && rule.accounts.ids.is_none()),
+        ("account", runs_script && rule.accounts.aliases.is_none() && rule.accounts.ids.is_none()),
         (
             "script",
-            scripts.content.is_none()
+            runs_script
+                && scripts.content.is_none()
                 && scripts.ids.is_none()
                 && scripts.versions.is_none()
                 && scripts.sha256.is_empty(),
         ),
         (
             "target (an IP needs ips and clouds)",
-            no_ip
+            runs_script
+                && no_ip
                 && targets.host_ids.is_none()
                 && targets.groups.is_none()
                 && targets.topology.is_none(),

@@ -35,7 +35,8 @@ impl Plan {
     pub fn bind(self, binding: Binding<'_>) -> Policy {
         let apps = self.apps.into_iter().map(|app| {
             let state = binding.ledger.state(&app.code, app.limits);
-            let metrics = binding.metrics.app(app.code.as_str(), app.acts_as.app_code.as_str());
+            let metrics =
+                binding.metrics.app(app.code.as_str(), app.acts_as.app_code.as_str(), &app.allow);
             let bound = App {
                 code: app.code.clone(),
                 keys: app.keys,

@@ -11,7 +11,11 @@ use crate::{
 
 /// Reports what a rule names and can never match.
 pub(crate) fn reach(rule: &GrantSpec, fields: &FieldsSpec, path: &str, faults: &mut Faults<'_>) {
-    if !rule.targets.host_ids.is_none() && !fields.host_id_list {
+    // `any` promises no host; components whose hosts are not seen need it.
+    if let ListOrAny::List(ids) = &rule.targets.host_ids
+        && !ids.is_empty()
+        && !fields.host_id_list
+    {
         let hint = Some("add fields: {host_id_list: true} to the application".into());
         let message = "host_ids can never match while the application's host_id_list is off";
         faults.hinted(&rule.name, path, message, hint);

@@ -5,13 +5,18 @@ mod journal;
 mod login;
 mod upstream;
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use esbgate_model::{Code, Component};
 use prometheus::{
     Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
     IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+
+use crate::Grant;
 
 pub use self::{
     journal::{JournalMetrics, RecordKind},
@@ -65,6 +70,9 @@ impl OutcomeClass {
 /// The label of requests whose path names no component.
 const NONE: &str = "none";
 
+/// The label of requests for a component that no grant names, or none of the application's.
+const OTHER: &str = "other";
+
 /// From a refusal in memory to an ESB that takes its legal 90 seconds.
 const REQUEST_BUCKETS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 90.0];
@@ -79,7 +87,12 @@ struct Red {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Registry,
-    components: HashMap<&'static str, Red>,
+    requests: IntCounterVec,
+    duration: HistogramVec,
+    none: Red,
+    other: Red,
+    /// Resolved when a grant first names the component; all generations share them.
+    components: Arc<HashMap<&'static str, OnceLock<Red>>>,
     app_requests: IntCounterVec,
     app_host_runs: IntCounterVec,
     rejections: HashMap<Code, IntCounter>,
@@ -103,6 +116,7 @@ pub struct Metrics {
 #[derive(Debug, Clone)]
 pub struct AppMetrics {
     requests: Vec<(Component, [IntCounter; 5])>,
+    other: [IntCounter; 5],
     host_runs: Vec<(Component, IntCounter)>,
     credential_refusals: IntCounter,
 }
@@ -111,7 +125,8 @@ impl AppMetrics {
     /// Counts a request that ended.
     pub fn finished(&self, component: Component, outcome: OutcomeClass) {
         let series = self.requests.iter().find(|(known, _)| *known == component);
-        if let Some(counter) = series.and_then(|(_, all)| all.get(outcome.index())) {
+        let series = series.map_or(&self.other, |(_, all)| all);
+        if let Some(counter) = series.get(outcome.index()) {
             counter.inc();
         }
     }
@@ -126,6 +141,15 @@ impl AppMetrics {
     /// Counts a refusal of the gateway's own credential.
     pub fn credential_refused(&self) {
         self.credential_refusals.inc();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
+fn red(requests: &IntCounterVec, duration: &HistogramVec, component: &str) -> Red {
+    let labels = OutcomeClass::ALL.map(|outcome| [component, outcome.as_str()]);
+    Red {
+        requests: labels.map(|labels| requests.with_label_values(&labels)),
+        duration: labels.map(|labels| duration.with_label_values(&labels)),
     }
 }
 
@@ -166,17 +190,6 @@ impl Metrics {
                 &["component", "outcome"],
             ),
         )?;
-        let names = Component::all().map(Component::name).chain([NONE]);
-        let components = names
-            .map(|name| {
-                let labels = OutcomeClass::ALL.map(|outcome| [name, outcome.as_str()]);
-                let red = Red {
-                    requests: labels.map(|labels| requests.with_label_values(&labels)),
-                    duration: labels.map(|labels| duration.with_label_values(&labels)),
-                };
-                (name, red)
-            })
-            .collect();
         let rejections = counter(
             "esbgate_rejections_total",
             "Answers that the gateway gave on its own behalf, by code.",
@@ -188,7 +201,11 @@ impl Metrics {
         )?;
         build.with_label_values(&[version]).set(1.0);
         Ok(Self {
-            components,
+            none: red(&requests, &duration, NONE),
+            other: red(&requests, &duration, OTHER),
+            components: Arc::new(Component::all().map(|c| (c.name(), OnceLock::new())).collect()),
+            requests,
+            duration,
             app_requests: counter(
                 "esbgate_app_requests_total",
                 "Requests of proved applications that ended.",
@@ -231,21 +248,28 @@ impl Metrics {
         })
     }
 
-    /// Resolves the series of one application.
+    /// Resolves the series of one application: those of the components that its grants name.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
-    pub fn app(&self, app: &str, acts_as: &str) -> AppMetrics {
+    pub fn app(&self, app: &str, acts_as: &str, allow: &[Grant]) -> AppMetrics {
+        let granted = |component: &Component| {
+            allow.iter().any(|grant| grant.components.covers(|c| c == component))
+        };
+        let requests = |name: &str| {
+            OutcomeClass::ALL
+                .map(|outcome| self.app_requests.with_label_values(&[app, name, outcome.as_str()]))
+        };
+        let granted = Component::all().filter(granted);
+        for component in granted.clone() {
+            if let Some(series) = self.components.get(component.name()) {
+                series.get_or_init(|| red(&self.requests, &self.duration, component.name()));
+            }
+        }
+        let host_runs = granted.clone().filter(|component| component.runs_on_hosts());
         AppMetrics {
-            requests: Component::all()
-                .map(|component| {
-                    let series = OutcomeClass::ALL.map(|outcome| {
-                        let labels = [app, component.name(), outcome.as_str()];
-                        self.app_requests.with_label_values(&labels)
-                    });
-                    (component, series)
-                })
-                .collect(),
-            host_runs: Component::all()
+            requests: granted.map(|component| (component, requests(component.name()))).collect(),
+            other: requests(OTHER),
+            host_runs: host_runs
                 .map(|component| {
                     let labels = [app, component.name()];
                     (component, self.app_host_runs.with_label_values(&labels))
@@ -257,8 +281,13 @@ impl Metrics {
 
     /// Counts a request that ended.
     pub fn finished(&self, component: Option<Component>, outcome: OutcomeClass, seconds: f64) {
-        let name = component.map_or(NONE, Component::name);
-        let Some(red) = self.components.get(name) else { return };
+        let red = match component {
+            None => &self.none,
+            Some(component) => {
+                let granted = self.components.get(component.name()).and_then(OnceLock::get);
+                granted.unwrap_or(&self.other)
+            }
+        };
         if let Some(counter) = red.requests.get(outcome.index()) {
             counter.inc();
         }

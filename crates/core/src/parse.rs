@@ -1,16 +1,21 @@
-//! Establishes that a request has a single meaning: its head is one that may be judged, its body is one
-//! strict JSON object, and the caller's credentials are set apart. Nothing is decoded yet.
+//! Establishes that a request has a single meaning: its head is one that may be judged, its parameters are
+//! one strict JSON object, and the caller's credentials are set apart. Nothing is decoded yet.
+//!
+//! A GET of a component that only reads says the same in its query, and shows its identity in
+//! `X-Bkapi-Authorization` alone: a URL is written into every log on its way.
 
 use std::sync::Arc;
 
 use esbgate_model::{
-    Code, Component, Credentials, Faults, Language, Rule, Secret, identity_in_body,
-    identity_in_header, json::Document,
+    Code, Component, Credentials, Faults, Kind, Language, PlainCall, Rule, Secret,
+    identity_in_body, identity_in_header, json::Document,
 };
 use http::{HeaderMap, HeaderName, Method, Version, header};
 use ipnet::IpNet;
 
-use crate::{BodyPermit, Peer, ReceivedAt, ReceivedRequest, Rejection, Stage, Trace, trace::note};
+use crate::{
+    AppFault, BodyPermit, Peer, ReceivedAt, ReceivedRequest, Rejection, Stage, Trace, trace::note,
+};
 
 /// What the head of a request is held to.
 #[derive(Debug, Clone, Default)]
@@ -110,20 +115,30 @@ impl Stage for Parse {
         }
         let component = Component::at_path(received.uri.path()).ok_or(Rejection::NoRoute)?;
         note(&received.trace.component, component);
-        self.check_head(&received)?;
+        self.check_head(component, &received)?;
         let header = header_identity(headers)?;
         let trusted = received
             .peer
             // Never the address that a proxy names: a proxy passes on what anybody behind it wrote.
             .socket()
             .is_some_and(|address| self.0.trusted_peers.iter().any(|net| net.contains(&address)));
-        let ReceivedRequest { headers, body, permit, peer, received_at, trace, .. } = received;
-        let document =
-            Document::read(body).map_err(|faults| malformed(Code::MalformedBody, faults))?;
-        let mut credentials = identity_in_body(&document, header).map_err(refused_identity)?;
-        credentials.bearer = bearer(&headers)?;
-        credentials.gateway_jwt = if trusted { gateway_jwt(&headers)? } else { None };
-        credentials.cookie_token = cookie_token(&headers);
+        let ReceivedRequest {
+            method, uri, headers, body, permit, peer, received_at, trace, ..
+        } = received;
+        let (document, credentials) = if method == Method::GET {
+            let credentials = header.ok_or(AppFault::CodeMissing)?;
+            let query = uri.query().unwrap_or_default();
+            let document = PlainCall::query_document(component, query).map_err(refused_identity)?;
+            (document, credentials)
+        } else {
+            let document =
+                Document::read(body).map_err(|faults| malformed(Code::MalformedBody, faults))?;
+            let mut credentials = identity_in_body(&document, header).map_err(refused_identity)?;
+            credentials.bearer = bearer(&headers)?;
+            credentials.gateway_jwt = if trusted { gateway_jwt(&headers)? } else { None };
+            credentials.cookie_token = cookie_token(&headers);
+            (document, credentials)
+        };
         let forwarded = FORWARDED
             .iter()
             .filter_map(|name| headers.get(name).map(|value| (name.clone(), value.clone())))
@@ -148,7 +163,7 @@ fn malformed(code: Code, faults: Faults) -> Rejection {
 }
 
 fn method_not_allowed() -> Rejection {
-    let rule = Rule::Header { expected: "POST" };
+    let rule = Rule::Header { expected: "POST, or GET of a component that only reads" };
     malformed(Code::MethodNotAllowed, Faults::one("method", rule))
 }
 
@@ -179,25 +194,34 @@ fn single<'h>(
 }
 
 impl Parse {
-    fn check_head(&self, received: &ReceivedRequest) -> Result<(), Rejection> {
+    fn check_head(
+        &self,
+        component: Component,
+        received: &ReceivedRequest,
+    ) -> Result<(), Rejection> {
         let headers = &received.headers;
         if received.version != Version::HTTP_11 && received.version != Version::HTTP_2 {
             let rule = Rule::Header { expected: "HTTP/1.1 or HTTP/2" };
             return Err(malformed(Code::BadHeader, Faults::one("version", rule)));
         }
-        if received.method != Method::POST {
+        let asks = received.method == Method::GET && component.kind() == Kind::Read;
+        if received.method != Method::POST && !asks {
             return Err(method_not_allowed());
         }
         if received.uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
             let rule = Rule::Header { expected: "http or https" };
             return Err(malformed(Code::BadHeader, Faults::one("scheme", rule)));
         }
-        if received.uri.query().is_some() {
+        if received.uri.query().is_some() && !asks {
             let rule = Rule::Header { expected: "no query string" };
             return Err(malformed(Code::QueryNotAllowed, Faults::one("query", rule)));
         }
         self.check_host(received)?;
         check_framing(headers)?;
+        if asks && !(received.body.is_empty() && headers.get(header::TRANSFER_ENCODING).is_none()) {
+            let rule = Rule::Header { expected: "no body" };
+            return Err(malformed(Code::BadFraming, Faults::one("content-length", rule)));
+        }
         check_options(headers)?;
         check_content_type(headers)
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use esbgate_core::Metrics;
+use esbgate_core::{Allow, AppMetrics, Grant, Metrics};
 use prometheus::Registry;
 
 /// Names of metrics in a text: `esbgate_` and what may follow it.
@@ -14,11 +14,24 @@ fn names(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The series of an application that may call everything.
+fn app(metrics: &Metrics) -> AppMetrics {
+    let grant = Grant {
+        name: "all".into(),
+        components: Allow::Any,
+        business: Default::default(),
+        accounts: Default::default(),
+        scripts: Default::default(),
+        targets: Default::default(),
+        callbacks: Vec::new(),
+    };
+    metrics.app("an_app", "a_credential", &[grant])
+}
+
 #[test]
 fn every_metric_that_alerts_and_dashboard_name_exists() {
     let metrics = Metrics::register(&Registry::new(), "test").unwrap();
-    let app = metrics.app("an_app", "a_credential");
-    drop(app);
+    drop(app(&metrics));
     let exposed = String::from_utf8(metrics.encode().unwrap()).unwrap();
     let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
     let mut seen = 0;
@@ -42,7 +55,7 @@ fn what_is_exposed_passes_promtool() {
         process::{Command, Stdio},
     };
     let metrics = Metrics::register(&Registry::new(), "test").unwrap();
-    drop(metrics.app("an_app", "a_credential"));
+    drop(app(&metrics));
     let mut promtool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

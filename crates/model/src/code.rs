@@ -94,12 +94,12 @@ codes! {
         hint "send `Content-Type: application/json`, or none"
         zh "Content-Type 不是 JSON"
         hint "请使用 Content-Type: application/json，或不带该请求头";
-    /// The method is not POST.
+    /// The method is not POST, nor GET of a component that only reads.
     MethodNotAllowed = 1649003 "METHOD_NOT_ALLOWED" METHOD_NOT_ALLOWED No Caller
-        en "this component is called with POST"
-        hint "send the parameters as a JSON body with POST"
-        zh "该组件只接受 POST"
-        hint "请用 POST 并以 JSON 请求体传参";
+        en "this component is not called with this method"
+        hint "send the parameters as a JSON body with POST; only components of kind read also take GET"
+        zh "该组件不接受此请求方法"
+        hint "请用 POST 并以 JSON 请求体传参；只有 read 类组件同时接受 GET";
     /// A field of the request's head is refused.
     BadHeader = 1649004 "BAD_HEADER" BAD_REQUEST No Caller
         en "a header of the request is refused"
@@ -109,9 +109,9 @@ codes! {
     /// The request has a query string.
     QueryNotAllowed = 1649005 "QUERY_NOT_ALLOWED" BAD_REQUEST No Caller
         en "a query string is not accepted here"
-        hint "move every parameter into the JSON body"
+        hint "move every parameter into the JSON body of the POST"
         zh "不接受 URL 查询参数"
-        hint "请把所有参数放入 JSON 请求体";
+        hint "请把所有参数放入 POST 的 JSON 请求体";
     /// The Host is not one of the configured ones.
     HostNotAllowed = 1649006 "HOST_NOT_ALLOWED" BAD_REQUEST No Caller
         en "the Host of the request is missing, doubled or not one of this gateway's"

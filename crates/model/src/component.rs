@@ -235,6 +235,12 @@ impl Component {
         self.0.sdk
     }
 
+    /// Whether a call is paid for in host-runs.
+    #[must_use]
+    pub fn runs_on_hosts(self) -> bool {
+        self == Self::fast_execute_script() || self.0.reach == Reach::Hosts
+    }
+
     /// What a call can bring about that its model does not show.
     #[must_use]
     pub fn reach(self) -> Reach {

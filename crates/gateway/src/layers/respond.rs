@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use esbgate_core::{HttpStatus, Rejection, Reply, SettledAnswer, Trace};
-use esbgate_model::{Code, Faults, Language};
+use esbgate_model::{Code, Faults, Kind, Language};
 use esbgate_server::TracedRequest;
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
 use serde::Serialize;
@@ -125,7 +125,9 @@ fn refused(rejection: &Rejection, trace: &Trace, version: Version) -> Response<B
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if code == Code::MethodNotAllowed {
-        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        let reads = trace.component.get().is_some_and(|known| known.kind() == Kind::Read);
+        let methods = if reads { "GET, POST" } else { "POST" };
+        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
     }
     // HTTP/2 has no such option; HTTP/1.0, which is refused, may ask to be kept alive.
     if rejection.closes() && version != Version::HTTP_2 {
