@@ -10,6 +10,7 @@ mod refusal;
 mod request;
 mod rolling;
 mod scope;
+mod stored;
 mod validate;
 
 pub(crate) use refusal::JobRefusal;
@@ -145,20 +146,7 @@ pub(crate) fn call(call: &Call<'_>, history: &History, first_id: i64) -> Reply {
         "get_job_instance_status" => instances::status(call, history, first_id),
         "get_job_instance_list" => instances::list(call, history),
         "callback_protocol" => Err(JobRefusal::unsupported()),
-        _ => unmodelled(call),
+        _ => stored::answer(call),
     };
     done.map_or_else(|refusal| Reply::Refused(refusal.say(call.english)), Reply::Done)
-}
-
-/// A component of which only the envelope is kept up.
-fn unmodelled(call: &Call<'_>) -> Result<Vec<u8>, JobRefusal> {
-    if !call.readable {
-        return Err(JobRefusal::bad_request());
-    }
-    let listing = call.component.starts_with("get_") && call.component.ends_with("_list");
-    Ok(if listing {
-        br#"{"data": [], "start": 0, "total": 0, "length": 20}"#.to_vec()
-    } else {
-        b"{}".to_vec()
-    })
 }

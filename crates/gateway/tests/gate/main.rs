@@ -4,6 +4,7 @@
 
 mod calls;
 mod calls_doc;
+mod catalog;
 mod certificates;
 mod clients;
 mod distrust;

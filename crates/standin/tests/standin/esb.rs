@@ -222,7 +222,15 @@ async fn other_components_answer_a_plain_success_after_the_same_checks() {
     let reply = call(&standin, &target, &sample()).await;
     assert_eq!((reply.code(), &reply.json()["data"]["data"]), (Some(0), &json!([])));
     let target = RUN.replace("fast_execute_script", "save_cron");
-    assert_eq!(call(&standin, &target, &sample()).await.json()["data"], json!({}));
+    assert_eq!(call(&standin, &target, &sample()).await.json()["data"]["name"], "nightly");
+    let target = RUN.replace("fast_execute_script", "get_job_plan_detail");
+    let plan = call(&standin, &target, &sample()).await.json();
+    let step = &plan["data"]["step_list"][1]["script_info"];
+    assert_eq!(step["is_param_sensitive"], 1);
+    assert_eq!(step["script_param"], "c2Vuc2l0aXZlLXBhcmFtLWNhbmFyeQ==", "in clear, as JOB does");
+    let target = RUN.replace("fast_execute_script", "delete_cron");
+    let nowhere = sample_with(json!({"bk_biz_id": 404}));
+    assert_eq!(call(&standin, &target, &nowhere).await.code(), Some(1_243_049));
     let target = RUN.replace("fast_execute_script", "callback_protocol");
     assert_eq!(call(&standin, &target, &sample()).await.json()["result"], false);
     assert_eq!(call(&standin, &target, &json!({})).await.code(), Some(1_306_000));
