@@ -14,6 +14,8 @@ use esbgate_model::{
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey};
 
+use crate::signatures::{Mark, Signatures};
+
 /// Base64url without padding and without stray bits: a token has one spelling.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
@@ -118,9 +120,11 @@ pub enum JwtFault {
     App,
 }
 
-/// Verifies a token against the issuers of its carrier.
+/// Verifies a token against the issuers of its carrier. `signatures` remembers which signatures held;
+/// everything else is judged anew each time.
 pub(crate) fn verify<'p>(
     issuers: &'p [Issuer],
+    signatures: &Signatures,
     carrier: Carrier,
     token: &Secret,
     at: Timestamp,
@@ -148,14 +152,19 @@ pub(crate) fn verify<'p>(
     };
     // The library decodes leniently; ours must accept the spelling first.
     BASE64URL.decode(signature).map_err(|_| JwtFault::Malformed)?;
-    let holds =
-        jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key.key, issuer.algorithm);
-    if !holds.unwrap_or(false) {
-        return Err(JwtFault::Signature);
-    }
+    let mark = Mark::new(issuer.algorithm, &key.key, token);
+    let verified = signatures.holds(mark, || {
+        let verdict =
+            jsonwebtoken::crypto::verify(signature, signed.as_bytes(), &key.key, issuer.algorithm);
+        verdict.unwrap_or(false)
+    });
+    let verified = verified.ok_or(JwtFault::Signature)?;
     check_audience(issuer, &claims)?;
     check_time(issuer, &claims, at)?;
-    spoken(issuer, &claims)
+    let spoken = spoken(issuer, &claims)?;
+    // Last, so that only tokens that are good for something take a place.
+    signatures.keep(verified);
+    Ok(spoken)
 }
 
 fn part(text: &str) -> Result<Document, JwtFault> {

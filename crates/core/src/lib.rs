@@ -28,6 +28,7 @@ mod record;
 mod rejection;
 mod room;
 mod route;
+mod signatures;
 mod step;
 mod trace;
 

@@ -14,6 +14,7 @@ use crate::{
     bucket::Refused,
     jwt::{self, Carrier},
     policy::{App, Policy},
+    signatures::Signatures,
     trace::note,
 };
 
@@ -113,7 +114,11 @@ impl ProofThrottle {
 
 /// The stage that makes an [`AppCall`].
 #[derive(Debug, Clone, Default)]
-pub struct ProveApp(Arc<ProofThrottle>);
+pub struct ProveApp {
+    throttle: Arc<ProofThrottle>,
+    /// Outlives generations of policy: what it holds depends on nothing but the key and the token.
+    signatures: Arc<Signatures>,
+}
 
 impl Stage for ProveApp {
     type In = RoutedCall;
@@ -121,10 +126,10 @@ impl Stage for ProveApp {
 
     fn run(&self, routed: RoutedCall) -> Result<AppCall, Rejection> {
         let parsed = routed.parsed();
-        let proved = prove(&routed);
+        let proved = prove(&routed, &self.signatures);
         let at = parsed.received_at().monotonic;
         let Proved { app, proofs, jwt_user } =
-            proved.map_err(|fault| self.0.failed(parsed.peer().address(), at, fault))?;
+            proved.map_err(|fault| self.throttle.failed(parsed.peer().address(), at, fault))?;
         note(&parsed.trace().app, Arc::clone(&app));
         Ok(AppCall { routed, app, proofs, jwt_user })
     }
@@ -136,7 +141,7 @@ struct Proved {
     jwt_user: Option<Name>,
 }
 
-fn prove(routed: &RoutedCall) -> Result<Proved, AppFault> {
+fn prove(routed: &RoutedCall, signatures: &Signatures) -> Result<Proved, AppFault> {
     let (parsed, policy) = (routed.parsed(), routed.policy());
     let shown = parsed.credentials();
     let at = parsed.received_at().wall;
@@ -164,7 +169,7 @@ fn prove(routed: &RoutedCall) -> Result<Proved, AppFault> {
     let tokens = [(Carrier::Bearer, &shown.bearer), (Carrier::BkapiJwt, &shown.gateway_jwt)];
     for (carrier, token) in tokens {
         if let Some(token) = token {
-            let spoken = jwt::verify(&policy.issuers, carrier, token, at)?;
+            let spoken = jwt::verify(&policy.issuers, signatures, carrier, token, at)?;
             let app = policy
                 .apps
                 .get(&spoken.app)
