@@ -104,7 +104,7 @@ fn app() -> Fallible<App> {
         http_status: Default::default(),
         limits,
         state: Ledger::default().state(&code, limits),
-        metrics: metrics.app("team_app", "team_app"),
+        metrics: metrics.app("team_app", "team_app", &[]),
         code,
     })
 }

@@ -96,7 +96,8 @@ pub(crate) struct Obligations {
     pub(crate) ticket: Option<Ticket>,
     pub(crate) paid: Option<Paid>,
     pub(crate) slot: Option<Room>,
-    /// Held until the call ends, because the message that is sent is about as large as the body.
+    /// Held until the call ends: the message that is sent is about as large as the body, and a call whose
+    /// caller has left is still inside.
     pub(crate) _permit: BodyPermit,
 }
 

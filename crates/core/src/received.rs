@@ -11,7 +11,7 @@ use std::{
 use http::{HeaderMap, Method, Uri, Version};
 use jiff::Timestamp;
 
-use crate::{Peer, Trace};
+use crate::{Peer, Room, Trace};
 
 /// When something happened: the wall clock for dates, the monotonic one for spans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl BodyBudget {
     /// Takes `bytes`, or nothing.
     #[must_use]
     pub fn take(self: &Arc<Self>, bytes: u64) -> Option<BodyPermit> {
-        let mut permit = BodyPermit { budget: Arc::clone(self), bytes: 0 };
+        let mut permit = BodyPermit { budget: Arc::clone(self), bytes: 0, _inside: None };
         permit.grow(bytes).then_some(permit)
     }
 
@@ -65,14 +65,23 @@ impl BodyBudget {
     }
 }
 
-/// A share of a [`BodyBudget`], given back on drop.
+/// What a request holds of the gateway until its call has ended, whoever still waits for it: a share of a
+/// [`BodyBudget`] and its place among the requests inside. Given back on drop.
 #[derive(Debug)]
 pub struct BodyPermit {
     budget: Arc<BodyBudget>,
     bytes: u64,
+    _inside: Option<Room>,
 }
 
 impl BodyPermit {
+    /// The same with the request's place, which from here on is held as long as the share.
+    #[must_use]
+    pub fn with_place(mut self, inside: Room) -> Self {
+        self._inside = Some(inside);
+        self
+    }
+
     /// Takes `bytes` more; says whether there was room.
     pub fn grow(&mut self, bytes: u64) -> bool {
         // `Relaxed`: the count guards no other memory.
@@ -105,7 +114,7 @@ pub struct ReceivedRequest {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
-    /// Its share of the byte budget.
+    /// Its share of the byte budget, and its place among the requests inside.
     pub permit: BodyPermit,
     /// The other end, and the caller behind it.
     pub peer: Peer,

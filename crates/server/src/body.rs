@@ -9,7 +9,7 @@ use esbgate_core::{BodyBudget, BodyPermit, Gather, ReceivedRequest, Rejection};
 use http_body::Body;
 use http_body_util::BodyExt;
 
-use crate::{Downstream, TracedRequest};
+use crate::{Downstream, EnteredRequest, TracedRequest};
 
 /// What is allocated on the word of a `Content-Length` alone.
 const UP_FRONT: u64 = 64 * 1024;
@@ -71,11 +71,11 @@ impl ReadBody {
 }
 
 impl Gather for ReadBody {
-    type In = TracedRequest;
+    type In = EnteredRequest;
     type Out = ReceivedRequest;
 
-    async fn run(&self, traced: TracedRequest) -> Result<ReceivedRequest, Rejection> {
-        let TracedRequest { downstream, trace } = traced;
+    async fn run(&self, entered: EnteredRequest) -> Result<ReceivedRequest, Rejection> {
+        let EnteredRequest { traced: TracedRequest { downstream, trace }, inside } = entered;
         let Downstream { request, peer, received_at, head_fault } = downstream;
         // Where the head has several readings, so has the length of the body.
         if let Some(fault) = head_fault {
@@ -89,7 +89,7 @@ impl Gather for ReadBody {
             version: head.version,
             headers: head.headers,
             body,
-            permit,
+            permit: permit.with_place(inside),
             peer,
             received_at,
             trace,

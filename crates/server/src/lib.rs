@@ -17,7 +17,7 @@ mod watched;
 
 use std::sync::Arc;
 
-use esbgate_core::{HeadFault, Peer, ReceivedAt, Trace};
+use esbgate_core::{HeadFault, Peer, ReceivedAt, Room, Trace};
 use hyper::body::Incoming;
 
 pub use body::ReadBody;
@@ -46,4 +46,13 @@ pub struct TracedRequest {
     pub downstream: Downstream,
     /// What the log and the metrics will say.
     pub trace: Arc<Trace>,
+}
+
+/// A request that there is room for.
+#[derive(Debug)]
+pub struct EnteredRequest {
+    /// The request.
+    pub traced: TracedRequest,
+    /// Its place among the requests inside; the call takes it along.
+    pub inside: Room,
 }

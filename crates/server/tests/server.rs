@@ -9,9 +9,10 @@
 use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use esbgate_core::{BodyBudget, Clock, Gather, ReceivedAt, Rejection, Trace};
+use esbgate_core::{BodyBudget, Clock, Gather, ReceivedAt, Rejection, Rooms, Trace};
 use esbgate_server::{
-    BindError, Downstream, ReadBody, Server, ServerLimits, TracedRequest, bind, tls_config,
+    BindError, Downstream, EnteredRequest, ReadBody, Server, ServerLimits, TracedRequest, bind,
+    tls_config,
 };
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
@@ -105,7 +106,9 @@ fn reading(
             let peer = downstream.peer.clone();
             let trace = Trace::new("0".into(), peer, downstream.received_at, Arc::new(Unread));
             let mut answer = Response::new(Bytes::new());
-            match reader.run(TracedRequest { downstream, trace }).await {
+            let traced = TracedRequest { downstream, trace };
+            let inside = Rooms::default().take(1).unwrap();
+            match reader.run(EnteredRequest { traced, inside }).await {
                 Ok(received) => *answer.body_mut() = received.body.len().to_string().into(),
                 Err(Rejection::BodyTooLarge) => {
                     *answer.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;

@@ -69,8 +69,8 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
             hmac_key: boot.journal.hmac_key,
             node: boot.journal.node.map_or_else(node, String::from),
             version: env!("CARGO_PKG_VERSION"),
-            // Calls whose callers left are not counted in `in_flight` any more and still have an outcome.
-            open_intents: u64::from(limits.in_flight).saturating_mul(16),
+            // Each belongs to a call that is inside.
+            open_intents: limits.in_flight.into(),
         },
         policy: Box::new(move |binding| plan.bind(binding)),
     })

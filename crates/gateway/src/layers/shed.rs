@@ -1,12 +1,15 @@
 //! Refuses a request when too many are already inside, before any work is done for it.
+//!
+//! The place goes inward with the request and is held by the call, not by the caller's connection: a caller
+//! who leaves makes no room while its call goes on.
 
 use std::{
-    future::{Future, Ready, ready},
-    pin::Pin,
+    future::{Ready, ready},
     task::{Context, Poll},
 };
 
-use esbgate_core::{Rejection, Room, Rooms};
+use esbgate_core::{Rejection, Rooms};
+use esbgate_server::{EnteredRequest, TracedRequest};
 use futures_util::future::Either;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -33,24 +36,6 @@ pub struct Shed<S> {
     inner: S,
 }
 
-pin_project_lite::pin_project! {
-    /// Response future of [`Shed`].
-    #[derive(Debug)]
-    pub struct ResponseFuture<F> {
-        #[pin]
-        inner: F,
-        inside: Room,
-    }
-}
-
-impl<F: Future> Future for ResponseFuture<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().inner.poll(cx)
-    }
-}
-
 impl<S> Layer<S> for ShedLayer {
     type Service = Shed<S>;
 
@@ -59,23 +44,21 @@ impl<S> Layer<S> for ShedLayer {
     }
 }
 
-impl<R, S> Service<R> for Shed<S>
+impl<S> Service<TracedRequest> for Shed<S>
 where
-    S: Service<R, Error = Rejection>,
+    S: Service<EnteredRequest, Error = Rejection>,
 {
     type Response = S::Response;
     type Error = Rejection;
-    type Future = Either<Ready<Result<S::Response, Rejection>>, ResponseFuture<S::Future>>;
+    type Future = Either<Ready<Result<S::Response, Rejection>>, S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
+    fn call(&mut self, traced: TracedRequest) -> Self::Future {
         match self.layer.inside.take(self.layer.limit) {
-            Some(inside) => {
-                Either::Right(ResponseFuture { inner: self.inner.call(request), inside })
-            }
+            Some(inside) => Either::Right(self.inner.call(EnteredRequest { traced, inside })),
             None => Either::Left(ready(Err(Rejection::NoRoom))),
         }
     }

@@ -23,6 +23,7 @@ mod proxies;
 mod raw_server;
 mod refusals;
 mod risks;
+mod room;
 mod secrets;
 mod served;
 mod sums;
