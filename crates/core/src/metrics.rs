@@ -99,6 +99,7 @@ pub struct Metrics {
     in_flight: IntGauge,
     body_bytes: IntGauge,
     connections: IntGauge,
+    limits: [IntGauge; 3],
     panics: IntCounter,
     generation: IntGauge,
     apps: IntGauge,
@@ -223,6 +224,11 @@ impl Metrics {
             in_flight: gauge("esbgate_requests_in_flight", "Requests inside the gateway.")?,
             body_bytes: gauge("esbgate_body_bytes_in_flight", "Bytes of bodies held.")?,
             connections: gauge("esbgate_connections", "Connections of callers.")?,
+            limits: [
+                gauge("esbgate_limit_requests_in_flight", "Most requests inside the gateway.")?,
+                gauge("esbgate_limit_body_bytes", "Most bytes of bodies held.")?,
+                gauge("esbgate_limit_connections", "Most connections of callers.")?,
+            ],
             panics: register(
                 registry,
                 IntCounter::new("esbgate_panics_total", "Requests that ended in a panic."),
@@ -310,10 +316,16 @@ impl Metrics {
 
     /// Sets what is read from live counts at a scrape.
     pub fn sample(&self, in_flight: u64, body_bytes: u64, connections: u64) {
-        let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         self.in_flight.set(whole(in_flight));
         self.body_bytes.set(whole(body_bytes));
         self.connections.set(whole(connections));
+    }
+
+    /// Notes the limits of what [`Self::sample`] sets.
+    pub fn limited(&self, in_flight: u64, body_bytes: u64, connections: u64) {
+        for (gauge, limit) in self.limits.iter().zip([in_flight, body_bytes, connections]) {
+            gauge.set(whole(limit));
+        }
     }
 
     /// Notes the policy in force.
@@ -329,6 +341,10 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(text)
     }
+}
+
+fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// A registry of its own for an adapter that is tested alone.

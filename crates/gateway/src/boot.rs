@@ -131,6 +131,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         journal: journal.clone(),
     });
     let limits = settings.limits;
+    metrics.limited(limits.in_flight, limits.body_bytes, limits.server.connections);
     let parts = Parts {
         head: Arc::new(settings.head),
         read_body: ReadBody::new(limits.body, limits.body_time, Arc::clone(&bodies)),

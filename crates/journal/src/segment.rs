@@ -133,12 +133,13 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o640).open(path)
 }
 
-/// Makes a folder that only the gateway enters, and its name durable.
+/// Makes a folder that its group may read, for auditors, and makes its name durable. What may not be read
+/// by them is in no record in clear.
 pub(crate) fn make_dir(dir: &Path, recursive: bool) -> io::Result<()> {
     if recursive && dir.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().mode(0o700).recursive(recursive).create(dir)?;
+    DirBuilder::new().mode(0o750).recursive(recursive).create(dir)?;
     dir.parent().filter(|p| !p.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
 }
 

@@ -164,8 +164,11 @@ async fn start_and_stop_frame_the_file_and_every_line_is_one_visible_object() {
     assert_eq!(kinds, ["start", "intent", "outcome", "refusal", "stop"]);
     assert_eq!((&lines[2]["intent"], &lines[4]["open_intents"]), (&2.into(), &0.into()));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(journal.path()), 0o700);
-    assert_eq!(mode(&journal.path().join("00000001.jsonl")) & !0o640, 0);
+    // What the process's umask leaves of all.
+    let probe = dir.path().join("probe");
+    fs::create_dir(&probe).unwrap();
+    assert_eq!(mode(journal.path()), mode(&probe) & 0o750);
+    assert_eq!(mode(&journal.path().join("00000001.jsonl")), mode(&probe) & 0o640);
 }
 
 #[tokio::test]

@@ -51,6 +51,20 @@ async fn connections(gate: &Gate, count: u32) {
 }
 
 #[tokio::test]
+async fn the_limits_are_exposed_beside_what_they_limit() {
+    let boot_extra = "limits: {in_flight: 3, body_bytes: 2MiB, connections: 7}\n".into();
+    let gate = Gate::with(Files { boot_extra, ..Files::default() }).await;
+    let metrics = gate.metrics().await;
+    for line in [
+        "esbgate_limit_requests_in_flight 3",
+        "esbgate_limit_body_bytes 2097152",
+        "esbgate_limit_connections 7",
+    ] {
+        assert!(metrics.lines().any(|seen| seen == line), "{line}");
+    }
+}
+
+#[tokio::test]
 async fn callers_who_leave_make_no_room_until_their_calls_end() {
     let files = Files { boot_extra: "limits: {in_flight: 3}\n".into(), ..Files::default() };
     let gate = Gate::with(files).await;
