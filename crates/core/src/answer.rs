@@ -140,6 +140,9 @@ impl Pending {
         if let Some(paid) = &mut self.0.paid {
             paid.keep();
         }
+        if let Some(ticket) = &mut self.0.ticket {
+            ticket.depart();
+        }
         Departed(self.0)
     }
 }

@@ -94,17 +94,43 @@ pub struct RefusalRecord<'a> {
 }
 
 /// The promise of the journal that an intent is on record and that its outcome has room.
+///
+/// Dropped before its call departs, it tells the journal that the call was not made: whatever ends a call
+/// there, no intent stays open. Dropped later it tells nothing, because nobody knows.
 #[derive(Debug)]
 pub struct Ticket {
     sequence: u64,
-    room: Room,
+    room: Option<Room>,
+    release: Option<Release>,
+}
+
+/// How the journal is told that a call was not made.
+struct Release(Box<dyn FnOnce(Room) + Send + Sync>);
+
+impl std::fmt::Debug for Release {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Release")
+    }
 }
 
 impl Ticket {
     /// A ticket for the intent with this sequence number.
     #[must_use]
     pub fn new(sequence: u64, room: Room) -> Self {
-        Self { sequence, room }
+        Self { sequence, room: Some(room), release: None }
+    }
+
+    /// With what is done when it is dropped before its call departs; the room is the outcome's. Must not
+    /// wait.
+    #[must_use]
+    pub fn on_release(mut self, release: impl FnOnce(Room) + Send + Sync + 'static) -> Self {
+        self.release = Some(Release(Box::new(release)));
+        self
+    }
+
+    /// A byte of the call may leave from here on.
+    pub(crate) fn depart(&mut self) {
+        self.release = None;
     }
 
     /// The sequence number of the intent.
@@ -114,9 +140,18 @@ impl Ticket {
     }
 
     /// Gives the room up; the journal calls this when the outcome is on record.
-    pub fn close(self) -> u64 {
-        drop(self.room);
+    pub fn close(mut self) -> u64 {
+        self.release = None;
+        self.room = None;
         self.sequence
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let (Some(Release(release)), Some(room)) = (self.release.take(), self.room.take()) {
+            release(room);
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
     keyed::{HashKey, hex},
     line::{self, StartLine},
     segment::{self, OpenFile, Segment},
+    unmade::Unmade,
     unproved::{Caller, Unproved},
     writer::{Entry, Message, Noted, Writer},
 };
@@ -246,7 +247,14 @@ impl Journal for FileJournal {
         let (waiter, told) = oneshot::channel();
         let message = Message::Intent(entry, room, waiter);
         shared.queue.send(message).map_err(|_| JournalDown)?;
-        told.await.unwrap_or(Err(JournalDown))
+        let ticket = told.await.unwrap_or(Err(JournalDown))?;
+        let unmade = Unmade {
+            queue: shared.queue.clone(),
+            clock: Arc::clone(&shared.clock),
+            request_id: intent.request_id.into(),
+            intent: ticket.sequence(),
+        };
+        Ok(ticket.on_release(move |room| unmade.record(room)))
     }
 
     async fn settle(&self, ticket: Ticket, outcome: &OutcomeRecord<'_>) -> Result<(), JournalDown> {

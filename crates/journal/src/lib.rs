@@ -7,6 +7,7 @@ mod append;
 mod keyed;
 mod line;
 mod segment;
+mod unmade;
 mod unproved;
 mod writer;
 

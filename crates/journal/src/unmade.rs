@@ -1,0 +1,47 @@
+//! Records that a call was not made, after whatever ended it between its intent and its first byte.
+//!
+//! The queue alone is held, not the journal: a ticket may be dropped on the writer's own thread, which must
+//! not come to wait for its own end.
+
+use std::sync::{Arc, mpsc::Sender};
+
+use esbgate_core::{Clock, OutcomeClass, OutcomeRecord, RecordKind, Room, Ticket};
+use esbgate_model::{Code, Executed};
+use tokio::sync::oneshot;
+
+use crate::{
+    line,
+    writer::{Entry, Message},
+};
+
+/// What the outcome of such a call needs.
+pub(crate) struct Unmade {
+    pub(crate) queue: Sender<Message>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) request_id: Box<str>,
+    pub(crate) intent: u64,
+}
+
+impl Unmade {
+    /// Queues the outcome. Never waits.
+    pub(crate) fn record(self, room: Room) {
+        let outcome = OutcomeRecord {
+            request_id: &self.request_id,
+            executed: Executed::No,
+            outcome: OutcomeClass::Unavailable.as_str(),
+            code_name: Some(Code::InternalServerError.name()),
+            upstream_status: None,
+            upstream_code: None,
+            upstream_request_id: None,
+            job_request_id: None,
+            job_instance_id: None,
+            step_instance_id: None,
+        };
+        let Ok(members) = line::outcome(self.intent, &outcome) else { return };
+        let entry = Entry { kind: RecordKind::Outcome, time: self.clock.now().wall, members };
+        let (waiter, _nobody) = oneshot::channel();
+        let message = Message::Outcome(entry, Ticket::new(self.intent, room), waiter);
+        // Where the writer has ended, the next start closes the intent.
+        self.queue.send(message).ok();
+    }
+}
