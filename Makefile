@@ -12,7 +12,7 @@ RUN_TESTS := $(if $(shell cargo nextest --version 2>/dev/null),cargo nextest run
 
 .PHONY: help
 help: ## this table
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## the document's sample call, all the way in and back, once
@@ -26,6 +26,16 @@ run: ## the same gateway with its stand-ins, staying up until Ctrl-C
 test: test-tools check-deploy ## all tests and doc tests; installs what they need
 	$(RUN_TESTS) --workspace
 	cargo test --workspace --doc
+
+# One run is the same every time it has the same seed.
+CASES ?= 1000000
+SEED ?= $(shell date +%s)
+
+.PHONY: differential
+differential: export DIFFERENTIAL_CASES = $(CASES)
+differential: export DIFFERENTIAL_SEED = $(SEED)
+differential: ## what was judged, recorded and sent, in CASES calls from SEED: one call or exit 1
+	cargo test --profile soak -p esbgate-gateway --test differential -- --nocapture one_call
 
 .PHONY: bench
 bench: ## the steps alone, and loopback against a bare hyper relay

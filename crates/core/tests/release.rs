@@ -117,7 +117,7 @@ fn app() -> App {
         http_status: Default::default(),
         limits,
         state: Ledger::default().state(&code, limits),
-        metrics: metrics.app("team", "team"),
+        metrics: metrics.app("team", "team", &[]),
         code,
     }
 }

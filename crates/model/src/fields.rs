@@ -147,6 +147,16 @@ pub(crate) fn is_blank(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'))
 }
 
+/// Whether JOB takes a text for absent although it is not blank here: Java's white space alone, which has
+/// more characters than JSON's.
+pub(crate) fn is_blank_to_job(text: &str) -> bool {
+    text.chars().all(|c| match c {
+        '\u{85}' | '\u{a0}' | '\u{2007}' | '\u{202f}' => false,
+        '\u{1c}'..='\u{1f}' => true,
+        _ => c.is_whitespace(),
+    })
+}
+
 impl<'d, const N: usize> Members<'d, N> {
     /// The path of a member.
     pub(crate) fn at(&self, name: &str) -> String {
@@ -189,7 +199,8 @@ impl<'d, const N: usize> Members<'d, N> {
         None
     }
 
-    /// A plain text; an integer counts as its text, as JOB reads it. Blank is absent.
+    /// A plain text; an integer counts as its text, as JOB reads it. Blank is absent; what only JOB takes
+    /// for blank is a fault, because it would run another call than the one that is judged.
     pub(crate) fn text(&self, r: &mut Reading<'d>, name: &str) -> Option<Cow<'d, str>> {
         let text = match self.node(name)? {
             Node::String(text) => Cow::Borrowed(r.document.str(text)),
@@ -200,7 +211,14 @@ impl<'d, const N: usize> Members<'d, N> {
                 return None;
             }
         };
-        (!is_blank(&text)).then_some(text)
+        if is_blank(&text) {
+            return None;
+        }
+        if is_blank_to_job(&text) {
+            r.faults.push(self.at(name), Rule::Type { expected: "more than white space" });
+            return None;
+        }
+        Some(text)
     }
 
     /// A text that must be a JSON string: numbers are not taken.

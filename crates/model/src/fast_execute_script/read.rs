@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Base64Fault, Blanks, CallbackUrl, Faults, Rule, Text, decode_base64,
-    fields::{Members, Place, Reading, faulty, is_blank},
+    fields::{Members, Place, Reading, faulty, is_blank, is_blank_to_job},
     json::{Document, Node},
     scope,
 };
@@ -226,7 +226,8 @@ fn param<'d>(r: &mut Reading<'d>, top: &Top<'d>, sensitive: bool) -> Option<Para
         text.truncate(len);
         *base64 = crate::base64_text::encode(text.as_bytes());
     }
-    let rule = if text.is_empty() {
+    // JOB drops parameters that are blank.
+    let rule = if is_blank_to_job(&text) {
         Rule::Base64(Base64Fault::Empty)
     } else if text.len() > max {
         Rule::Length { max, unit: "bytes" }
@@ -283,7 +284,8 @@ fn windows_interpreter<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<Box<str
         return None;
     }
     let path = limited(r, top, NAME, 260)?;
-    if path.trim().ends_with(".exe") {
+    // Java trims fewer characters than Rust does.
+    if path.trim_matches([' ', '\t', '\r', '\n']).ends_with(".exe") {
         return Some(path);
     }
     let expected = Text { en: "a path that ends with .exe", zh: "以 .exe 结尾的路径" };
