@@ -34,8 +34,14 @@ SEED ?= $(shell date +%s)
 .PHONY: differential
 differential: export DIFFERENTIAL_CASES = $(CASES)
 differential: export DIFFERENTIAL_SEED = $(SEED)
-differential: ## what was judged, recorded and sent, in CASES calls from SEED: one call or exit 1
+differential: ## what was judged, recorded and sent are one call, in CASES calls from SEED
 	cargo test --profile soak -p esbgate-gateway --test differential -- --nocapture one_call
+
+FUZZ_SECONDS ?= 60
+
+.PHONY: fuzz
+fuzz: ## each reader of foreign bytes under libFuzzer, FUZZ_SECONDS each (needs a C++ compiler)
+	scripts/fuzz.sh $(FUZZ_SECONDS)
 
 .PHONY: bench
 bench: ## the steps alone, and loopback against a bare hyper relay
