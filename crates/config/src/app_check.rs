@@ -33,8 +33,10 @@ pub(crate) fn app(
     let path = format!("apps.{code}");
     let at = &document.code;
     let name = Name::new(code).map_err(|fault| faults.add(at, &path, fault.to_string())).ok();
-    let allow = rules(document, &path, faults);
-    let said = document.spec.as_ref()?;
+    let Some(said) = &document.spec else {
+        rules(document, None, &path, faults);
+        return None;
+    };
     if said.owner.value.trim().is_empty() {
         faults.add(&said.owner, &path, "the owner must say something");
     }
@@ -43,6 +45,8 @@ pub(crate) fn app(
     let own = DefaultsSpec { calls: said.calls.clone(), hosts: said.hosts.clone() };
     let defaults = known.document.defaults();
     let limits = defaults.and_then(|defaults| limits(defaults, &own, &path, faults));
+    let per_call = limits.map(|limits| limits.hosts_per_call);
+    let allow = rules(document, per_call, &path, faults);
     let acts_as = acts_as(at, said, &path, known, faults);
     let switches = switches(&said.fields, said.unknown_fields, &path, faults);
     Some(PlannedApp {
@@ -62,7 +66,12 @@ pub(crate) fn app(
     })
 }
 
-fn rules(document: &AppDocument, path: &str, faults: &mut Faults<'_>) -> Vec<Grant> {
+fn rules(
+    document: &AppDocument,
+    per_call: Option<u64>,
+    path: &str,
+    faults: &mut Faults<'_>,
+) -> Vec<Grant> {
     let path = format!("{path}.allow");
     let mut names = HashSet::new();
     let mut allow = Vec::with_capacity(document.rules.len());
@@ -71,7 +80,7 @@ fn rules(document: &AppDocument, path: &str, faults: &mut Faults<'_>) -> Vec<Gra
             faults.add(&rule.value.name, &path, "another rule has this name");
         }
         if let Some(said) = &document.spec {
-            reach(&rule.value, &said.fields, &path, faults);
+            reach(&rule.value, &said.fields, per_call, &path, faults);
         }
         allow.push(grant(rule, &path, faults));
     }

@@ -13,6 +13,7 @@ mod issuer_check;
 mod listen_check;
 mod lookup;
 mod node;
+mod picture;
 mod plan;
 mod policy_document;
 mod policy_spec;

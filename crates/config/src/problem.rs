@@ -1,15 +1,13 @@
 //! What is wrong with a file, where, and what to do.
-//!
-//! A picture shows the file's own line, so whatever in it could be a secret is masked first.
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use crate::node::{Node, Place, Spanned};
-
-/// Words after which a line may hold a secret.
-const GUARDED: [&str; 5] = ["sha256", "secret", "current", "hmac_key", "password"];
+use crate::{
+    node::{Node, Place, Spanned},
+    picture::{Hide, picture},
+};
 
 /// A fault of a file, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +105,7 @@ impl<'t> Faults<'t> {
     }
 
     fn problem<T>(&self, at: &Spanned<T>, path: &str, message: String) -> Problem {
-        let snippet = picture(self.text, at.place, false);
+        let snippet = picture(self.text, at.place, Hide::Nothing);
         Problem { snippet, ..Problem::at(self.file, at.place, path, message) }
     }
 
@@ -118,7 +116,7 @@ impl<'t> Faults<'t> {
             Err(fault) => fault,
         };
         let at = fault.place.unwrap_or(node.place);
-        let snippet = picture(self.text, at, !fault.plain);
+        let snippet = picture(self.text, at, fault.hide);
         let hint = fault.hint.map(Into::into);
         let problem = Problem::at(self.file, at, path, fault.message);
         self.problems.push(Problem { hint, snippet, ..problem });
@@ -177,29 +175,4 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
         .filter(|(distance, _)| *distance <= 3)
         .min()
         .map(|(_, name)| format!("did you mean `{name}`?"))
-}
-
-/// The line of a place, masked; `guarded` where a value in it was not understood.
-pub(crate) fn picture(text: &str, at: Place, guarded: bool) -> Option<Box<str>> {
-    let index = usize::try_from(at.line.checked_sub(1)?).ok()?;
-    let line = text.lines().nth(index).filter(|line| line.len() <= 500)?;
-    Some(mask(line, guarded).into())
-}
-
-fn mask(line: &str, guarded: bool) -> String {
-    let from = GUARDED.iter().filter_map(|word| line.find(word).map(|at| at + word.len()));
-    let values = guarded.then(|| line.find(':').unwrap_or_default());
-    let from = from.chain(values).min().unwrap_or(line.len());
-    let (shown, hidden) = line.split_at_checked(from).unwrap_or(("", line));
-    let mut out = String::with_capacity(line.len());
-    for run in shown.split_inclusive(|c: char| !c.is_alphanumeric() && !"+/=_-".contains(c)) {
-        // A long run of such letters is the shape of keys and hashes.
-        if run.len() > 32 { out.extend(run.chars().map(star)) } else { out.push_str(run) }
-    }
-    out.extend(hidden.chars().map(star));
-    out
-}
-
-fn star(c: char) -> char {
-    if c.is_whitespace() || "{}[],:".contains(c) { c } else { '*' }
 }

@@ -9,8 +9,26 @@ use crate::{
     units::ListOrAny,
 };
 
-/// Reports what a rule names and can never match.
-pub(crate) fn reach(rule: &GrantSpec, fields: &FieldsSpec, path: &str, faults: &mut Faults<'_>) {
+/// Reports what a rule names and can never match; `per_call` is the application's, if it is known.
+pub(crate) fn reach(
+    rule: &GrantSpec,
+    fields: &FieldsSpec,
+    per_call: Option<u64>,
+    path: &str,
+    faults: &mut Faults<'_>,
+) {
+    let dynamic = !rule.targets.groups.is_none() || !rule.targets.topology.is_none();
+    if let (Some(hosts), Some(most)) = (&rule.targets.hosts, per_call)
+        && dynamic
+        && hosts.value > most
+    {
+        let hint = Some("lower targets.hosts, or raise hosts.per_call".into());
+        let message = format!(
+            "groups and nodes can never match: each counts as {} hosts, over hosts.per_call {most}",
+            hosts.value
+        );
+        faults.hinted(hosts, path, message, hint);
+    }
     // `any` promises no host; components whose hosts are not seen need it.
     if let ListOrAny::List(ids) = &rule.targets.host_ids
         && !ids.is_empty()

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{self, Expected, Unexpected};
 
-use crate::{node::Place, problem::nearest, reserved::reserved};
+use crate::{node::Place, picture::Hide, problem::nearest, reserved::reserved};
 
 /// Why a node is not what its spec asks for.
 #[derive(Debug)]
@@ -14,13 +14,13 @@ pub(crate) struct ShapeFault {
     pub(crate) place: Option<Place>,
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
-    /// The line shows no value that was not understood.
-    pub(crate) plain: bool,
+    /// What its line must not show.
+    pub(crate) hide: Hide,
 }
 
 impl ShapeFault {
     fn new(message: impl Into<String>) -> Self {
-        Self { place: None, message: message.into(), hint: None, plain: false }
+        Self { place: None, message: message.into(), hint: None, hide: Hide::Values }
     }
 
     /// A value of another kind where one of `choices` is due.
@@ -34,13 +34,14 @@ impl ShapeFault {
     }
 
     fn unknown(kind: &str, said: &str, known: &[&str], shown: bool) -> Self {
+        let hide = if shown { Hide::Value } else { Hide::Values };
         if let Some((message, hint)) = reserved(said, known) {
-            return Self { hint: Some(hint.into()), plain: shown, ..Self::new(message) };
+            return Self { hint: Some(hint.into()), hide, ..Self::new(message) };
         }
         let name = if shown { format!(" `{said}`") } else { String::new() };
         let hint = nearest(said, known.iter().copied())
             .or_else(|| (!known.is_empty()).then(|| format!("known here: {}", known.join(", "))));
-        Self { hint, plain: shown, ..Self::new(format!("unknown {kind}{name}")) }
+        Self { hint, hide, ..Self::new(format!("unknown {kind}{name}")) }
     }
 }
 
@@ -91,6 +92,6 @@ impl de::Error for ShapeFault {
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self::new(format!("missing key `{name}`"))
+        Self { hide: Hide::Value, ..Self::new(format!("missing key `{name}`")) }
     }
 }

@@ -10,7 +10,8 @@ use serde_saphyr::{Location, Options, Spanned};
 
 use crate::{
     node::{Key, Node, Place, Value},
-    problem::{Problem, picture},
+    picture::{Hide, picture},
+    problem::Problem,
 };
 
 /// Longer files are refused unread.
@@ -28,10 +29,10 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
         serde_saphyr::from_str_with_options(text, options());
     read.map(|root| node(root, text)).map_err(|error| {
         let at = place(error.location().unwrap_or(Location::UNKNOWN));
-        let (message, hint, guarded) = retell(&error.without_snippet().to_string());
+        let (message, hint, hide) = retell(&error.without_snippet().to_string());
         vec![Problem {
             hint: hint.map(Into::into),
-            snippet: picture(text, at, guarded),
+            snippet: picture(text, at, hide),
             ..Problem::at(file, at, "", message)
         }]
     })
@@ -57,17 +58,17 @@ fn options() -> Options {
     }
 }
 
-/// The library's words without the values that it quotes, what to do, and whether the line must be masked.
-fn retell(said: &str) -> (String, Option<&'static str>, bool) {
+/// The library's words without the values that it quotes, what to do, and what the line must not show.
+fn retell(said: &str) -> (String, Option<&'static str>, Hide) {
     let said = said.split(" at line ").next().unwrap_or(said);
     if said.contains("duplicate") {
-        return ("duplicate key".into(), Some("a key may stand once"), false);
+        return ("duplicate key".into(), Some("a key may stand once"), Hide::Value);
     }
     if said.contains(['"', '\'', '`']) {
         let hint = "look at indentation, quotes and colons, here and above";
-        return ("this is no valid YAML".into(), Some(hint), true);
+        return ("this is no valid YAML".into(), Some(hint), Hide::Values);
     }
-    (said.into(), None, true)
+    (said.into(), None, Hide::Values)
 }
 
 fn place(at: Location) -> Place {

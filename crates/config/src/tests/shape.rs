@@ -127,3 +127,28 @@ fn a_list_where_a_map_is_due_is_refused() {
         assert!(!problems.is_empty(), "{text}");
     }
 }
+
+#[test]
+fn a_secret_behind_an_unknown_key_or_in_a_place_of_another_kind_is_not_shown() {
+    for (from, to) in [
+        ("owner: ops@example.com", "api_kee: hunter2"),
+        ("owner: ops@example.com", "hunter2"),
+        ("owner: ops@example.com", "owner: [hunter2]"),
+        ("http_status: real", "http_status: hunter2"),
+        ("http_status: real", "http_status: {hunter2: hunter2}"),
+        ("- jwt: {issuer: apigw}", "- hunter2: x"),
+        ("users: [svc_deploy]", "users: [{hunter2: x}]"),
+        ("cookie: false", "cookie: false\n      cookie: hunter2"),
+        ("env: SSO_SECRET", "env: UNSET # hunter2"),
+        ("acts_as: ops_gateway", "hunter2hunter2hunter2: x"),
+    ] {
+        assert!(EXAMPLE.contains(from), "{from}");
+        let problems = check(&EXAMPLE.replacen(from, to, 1)).unwrap_err();
+        let told = format!("{problems:?}");
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    let url = "https://hunter2:hunter2@esb.example.com";
+    let text = BOOT.replacen("https://esb-1.example.com", url, 1);
+    let problems = BootDocument::read("esbgate.yaml", &text).unwrap().check(&Fake).unwrap_err();
+    assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
+}
