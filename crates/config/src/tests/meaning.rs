@@ -145,6 +145,8 @@ fn listeners_are_tcp_unix_or_systemd() {
     ] {
         assert_eq!(boot(address, rest).unwrap().listeners[0].address.to_string(), address);
     }
+    let any_port = boot("127.0.0.1:0\"}, {address: \"127.0.0.1:0", "").unwrap();
+    assert_eq!(any_port.listeners.len(), 2);
     let long = format!("unix:/{}", "x".repeat(107));
     for (address, words) in [
         ("systemd:gate", "plain HTTP off loopback"),

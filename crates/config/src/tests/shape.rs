@@ -28,25 +28,25 @@ fn found(problems: &[Problem]) -> Vec<(u64, &str, &str)> {
 fn one_fault_of_shape_per_application_and_rule_is_told_beside_faults_of_meaning() {
     let text = format!(
         "version: 1\nrisk: []\napps:{}{}{}",
-        app("a", "[]", "targets: {ips: 7}", "target: any"),
-        app("b", "b", "targets: {hosts: many, ips: any, clouds: any}", GOOD),
-        app("c", "''", GOOD, "targets: {ips: [ten], clouds: any}"),
+        app("a", "''", GOOD, "targets: {ips: [ten], clouds: any}"),
+        app("b", "[]", "targets: {ips: 7}", "target: any"),
+        app("c", "c", "targets: {hosts: many, ips: any, clouds: any}", GOOD),
     );
     let problems = check(&text).unwrap_err();
     assert_eq!(
         found(&problems),
         [
             (2, "", "unknown key `risk`"),
-            (5, "apps.a", "expected a text"),
-            (9, "apps.a.allow", "expected a list or the word any"),
-            (10, "apps.a.allow", "unknown key `target`"),
-            (17, "apps.b.allow", "expected a whole number from 0"),
-            (21, "apps.c", "the owner must say something"),
-            (26, "apps.c.allow", "expected an IPv4 network such as 10.0.0.0/8"),
+            (5, "apps.a", "the owner must say something"),
+            (10, "apps.a.allow", "expected an IPv4 network such as 10.0.0.0/8"),
+            (13, "apps.b", "expected a text"),
+            (17, "apps.b.allow", "expected a list or the word any"),
+            (18, "apps.b.allow", "unknown key `target`"),
+            (25, "apps.c.allow", "expected a whole number from 0"),
         ],
         "{problems:#?}"
     );
-    assert!(problems[3].hint.as_deref().unwrap().contains("`targets`"));
+    assert!(problems[5].hint.as_deref().unwrap().contains("`targets`"));
 }
 
 #[test]
