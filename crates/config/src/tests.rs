@@ -183,3 +183,5 @@ fn a_spent_quota_stays_spent_over_a_rebind() {
     assert!(second.apps[&name].state.calls.take(NonZeroU32::MIN, Duration::ZERO).is_err());
     assert_eq!(second.generation, 2);
 }
+
+mod components;

@@ -1,6 +1,6 @@
 //! Every component of the catalog takes the one way: proved, granted, journaled, written anew, answered.
 
-use esbgate_model::{Component, Extent, Form, Kind, Reach};
+use esbgate_model::{Care, Component, Extent, Form, Kind, Reach};
 use esbgate_standin::Fault;
 use serde_json::{Map, Value, json};
 
@@ -138,7 +138,13 @@ async fn a_get_of_a_read_is_sent_as_the_post_that_says_the_same() {
         }
         let mut expected = Map::new();
         let mut query = String::from("?");
+        let sealed = |name: &String| {
+            component.fields().iter().any(|f| f.name == *name && f.care == Care::Sealed)
+        };
         for (parameter, value) in body(component).as_object().unwrap() {
+            if sealed(parameter) {
+                continue;
+            }
             let text = match value {
                 Value::Number(number) => number.to_string(),
                 Value::Bool(flag) => flag.to_string(),

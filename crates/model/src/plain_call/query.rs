@@ -6,7 +6,7 @@ use serde::ser::Serializer as _;
 
 use super::PlainCall;
 use crate::{
-    Component, Faults, Form, Rule,
+    Care, Component, Faults, Field, Form, Rule,
     credential::is_identity,
     fault::{Step, write_step},
     json::Document,
@@ -17,7 +17,7 @@ const QUERY: &str = "query";
 
 impl PlainCall {
     /// Reads flat parameters: pairs divided by `&`, UTF-8 in percent encoding, `+` for a blank, each name
-    /// once. Identity has no place in a URL, which every log on the way keeps.
+    /// once. Identity and sealed parameters have no place in a URL, which every log on the way keeps.
     pub fn query_document(component: Component, query: &str) -> Result<Document, Faults> {
         let mut faults = Faults::default();
         let mut pairs: Vec<(String, String)> = Vec::new();
@@ -33,12 +33,15 @@ impl PlainCall {
             };
             let mut path = String::new();
             write_step(&mut path, Step::Name(&name));
+            let field = component.fields().iter().find(|field| field.name == name);
             if is_identity(&name) {
                 faults.push(path, Rule::RefusedCredential);
+            } else if field.is_some_and(|f| matches!(f.care, Care::Sealed | Care::Secret)) {
+                faults.push(path, Rule::Header { expected: "a member of the body of a POST" });
             } else if pairs.iter().any(|(known, _)| *known == name) {
                 faults.push(path, Rule::Duplicate);
             } else {
-                let value = spelled(component, &name, value);
+                let value = spelled(field, value);
                 pairs.push((name, value));
             }
         }
@@ -74,8 +77,8 @@ fn decode(text: &str) -> Option<String> {
 }
 
 /// Python writes booleans with a capital letter into a query, and JOB takes them so.
-fn spelled(component: Component, name: &str, value: String) -> String {
-    let flag = component.fields().iter().any(|f| f.name == name && f.form == Form::Flag);
+fn spelled(field: Option<&Field>, value: String) -> String {
+    let flag = field.is_some_and(|field| field.form == Form::Flag);
     match value.as_str() {
         "True" if flag => "true".into(),
         "False" if flag => "false".into(),

@@ -139,6 +139,8 @@ fn a_query_with_two_meanings_is_refused() {
         let seen = rule(&format!("{identity}=x"));
         assert_eq!(seen, (identity.to_owned(), "refused_credential"));
     }
+    let sealed = queried("check_script", "script_language=1&content=ZWNobwo%3D").unwrap_err();
+    assert_eq!((&*sealed.list()[0].path, sealed.list()[0].rule.name()), ("content", "header"));
     let tree = queried("batch_get_job_instance_ip_log", "bk_biz_id=2&ip_list=x").unwrap_err();
     assert_eq!(tree.list()[0].rule.name(), "type");
 }

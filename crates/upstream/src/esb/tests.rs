@@ -437,3 +437,15 @@ async fn a_certificate_of_another_ca_or_name_is_not_sent() {
     let esb = esb_at(&[format!("https://127.0.0.1:{}", address.port())], Some(tls));
     assert_eq!(esb.0.connect().await.err(), Some(NotSent::Tls));
 }
+
+#[test]
+fn only_a_read_whose_connection_was_lost_may_be_repeated() {
+    for (exchange, lost) in [
+        (Exchange::NotSent, true),
+        (Exchange::Silent(NoAnswer::Broken), true),
+        (Exchange::Silent(NoAnswer::Timeout), false),
+    ] {
+        assert_eq!(exchange.may_be_repeated(Kind::Read), lost, "{exchange:?}");
+        assert!(!exchange.may_be_repeated(Kind::Write) && !exchange.may_be_repeated(Kind::Execute));
+    }
+}
