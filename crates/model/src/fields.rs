@@ -175,6 +175,16 @@ impl<'d, const N: usize> Members<'d, N> {
         self.nodes.get(index).copied().flatten()
     }
 
+    /// A fault if nothing stands there; what stands there wrongly has its own.
+    pub(super) fn require(&self, r: &mut Reading<'d>, name: &str) {
+        let absent = self.node(name).is_none_or(
+            |node| matches!(node, Node::String(text) if is_blank(r.document.str(text))),
+        );
+        if absent {
+            r.faults.push(self.at(name), Rule::Required);
+        }
+    }
+
     /// An integer, or its decimal text. Blanks around the text are taken where `padded`.
     pub(crate) fn integer(&self, r: &mut Reading<'d>, name: &str, padded: bool) -> Option<i64> {
         integer(r.document, self.node(name)?, padded)

@@ -69,10 +69,8 @@ pub(super) fn host_passwords<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Vec<Host
                 let rule = Rule::Length { max: LONGEST, unit: "characters" };
                 r.faults.push(m.at("encrypted_password"), rule);
             }
-            None if !faulty(&r.faults, &m.at("encrypted_password")) => {
-                r.faults.push(m.at("encrypted_password"), Rule::Required);
-            }
-            Some(_) | None => {}
+            Some(_) => {}
+            None => m.require(r, "encrypted_password"),
         }
         let host = if m.node("host_id").is_some() {
             PasswordHost::Id(positive(r, m, "host_id")?)
@@ -143,8 +141,8 @@ fn host_ids<'d>(r: &mut Reading<'d>, lists: &Lists<'d>) -> Vec<i64> {
 
 fn address<'d, const N: usize>(r: &mut Reading<'d>, m: &Members<'d, N>) -> Option<Host> {
     let cloud = m.within(r, "bk_cloud_id", 0, i64::MAX);
-    if cloud.is_none() && !faulty(&r.faults, &m.at("bk_cloud_id")) {
-        r.faults.push(m.at("bk_cloud_id"), Rule::Required);
+    if cloud.is_none() {
+        m.require(r, "bk_cloud_id");
     }
     let ip = match m.string(r, "ip") {
         // The standard reader refuses zero-padded octets, blanks and short forms.
@@ -153,9 +151,7 @@ fn address<'d, const N: usize>(r: &mut Reading<'d>, m: &Members<'d, N>) -> Optio
             ip.map_err(|_| r.faults.push(m.at("ip"), Rule::Ipv4)).ok()
         }
         None => {
-            if !faulty(&r.faults, &m.at("ip")) {
-                r.faults.push(m.at("ip"), Rule::Required);
-            }
+            m.require(r, "ip");
             None
         }
     };
@@ -168,8 +164,8 @@ fn positive<'d, const N: usize>(
     name: &str,
 ) -> Option<i64> {
     let value = m.within(r, name, 1, i64::MAX);
-    if value.is_none() && !faulty(&r.faults, &m.at(name)) {
-        r.faults.push(m.at(name), Rule::Required);
+    if value.is_none() {
+        m.require(r, name);
     }
     value
 }
@@ -186,9 +182,7 @@ fn required<'d, const N: usize>(
         }
         Some(text) => Some(text.into()),
         None => {
-            if !faulty(&r.faults, &m.at(name)) {
-                r.faults.push(m.at(name), Rule::Required);
-            }
+            m.require(r, name);
             None
         }
     }
