@@ -1,7 +1,7 @@
 //! Calls built to cost: each kind at sizes n, 2n and 4n through the whole read path, so that anything
 //! that grows faster than its body shows.
 //!
-//! Time is criterion's. Memory is what the kernel saw at most in a process that read one body and
+//! Time is what the thread had of a CPU, so that a busy machine changes little. Memory is what the kernel saw at most in a process that read one body and
 //! nothing else, less the body itself; the table of it comes first.
 
 use std::{
@@ -12,8 +12,12 @@ use std::{
     time::Duration,
 };
 
-use criterion::{BenchmarkId, Criterion, Throughput};
+use criterion::{
+    BenchmarkId, Criterion, Throughput,
+    measurement::{Measurement, ValueFormatter, WallTime},
+};
 use esbgate_model::{FastExecuteScript, Switches, identity_in_body, json::Document};
+use rustix::time::{ClockId, clock_gettime};
 
 type Problem = Box<dyn Error>;
 
@@ -112,15 +116,15 @@ fn callback(mebibytes: usize) -> String {
     call(&format!(r#""callback_url":"http://a.example/{}""#, "../".repeat(mebibytes << 18)))
 }
 
-/// All that a body meets on its way in: how many bytes go out, or how many faults are told.
-fn read(body: Vec<u8>) -> usize {
+/// All that a body meets on its way in: how many bytes go out, or how many faults it has.
+fn read(body: Vec<u8>) -> Result<usize, usize> {
     let read = Document::read(body).and_then(|document| {
         identity_in_body(&document, None)?;
         FastExecuteScript::read(&document, Switches::default())
     });
     match read {
-        Ok(call) => serde_json::to_vec(&call).map_or(0, |written| written.len()),
-        Err(faults) => faults.list().len(),
+        Ok(call) => Ok(serde_json::to_vec(&call).map_or(0, |written| written.len())),
+        Err(faults) => Err(faults.list().len() + faults.more()),
     }
 }
 
@@ -130,7 +134,7 @@ fn status(name: &str) -> Result<u64, Problem> {
     Ok(line.and_then(|line| line.split_whitespace().next()).ok_or("no such line")?.parse()?)
 }
 
-/// Reads the body on standard input; prints the KiB that it took at most.
+/// Reads the body on standard input; prints the KiB that it took at most, and what came of it.
 fn in_a_process_of_its_own() -> Result<(), Problem> {
     let mut body = Vec::new();
     std::io::stdin().read_to_end(&mut body)?;
@@ -138,12 +142,16 @@ fn in_a_process_of_its_own() -> Result<(), Problem> {
     // Takes the high-water mark back to what is resident now.
     fs::write("/proc/self/clear_refs", "5")?;
     let before = status("VmRSS:")?;
-    std::hint::black_box(read(body));
-    println!("{}", status("VmHWM:")?.saturating_sub(before));
+    let outcome = read(body);
+    let peak = status("VmHWM:")?.saturating_sub(before);
+    match outcome {
+        Ok(bytes) => println!("{peak} {bytes} bytes go on"),
+        Err(faults) => println!("{peak} {faults} faults"),
+    }
     Ok(())
 }
 
-fn peak(body: &str) -> Result<u64, Problem> {
+fn peak(body: &str) -> Result<(u64, String), Problem> {
     let mut child = Command::new(std::env::current_exe()?)
         .arg("--peak")
         .stdin(Stdio::piped())
@@ -152,24 +160,60 @@ fn peak(body: &str) -> Result<u64, Problem> {
     let sent = child.stdin.take().ok_or("no input")?.write_all(body.as_bytes());
     let output = child.wait_with_output()?;
     sent?;
-    Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+    let said = String::from_utf8(output.stdout)?;
+    let (peak, outcome) = said.trim().split_once(' ').ok_or("it did not read the body")?;
+    Ok((peak.parse()?, outcome.to_owned()))
 }
 
 fn peaks() -> Result<(), Problem> {
-    println!(
-        "| kind | size | body KiB | most memory beside it, KiB | x body |\n|---|--:|--:|--:|--:|"
-    );
+    println!("| kind | size | body KiB | most memory beside it, KiB | x body | outcome |");
+    println!("|---|--:|--:|--:|--:|---|");
     for kind in &KINDS {
         for size in kind.sizes {
             let body = (kind.body)(size);
-            let (length, peak) = (body.len() as f64 / 1024.0, peak(&body)? as f64);
-            println!("| {} | {size} | {length:.0} | {peak:.0} | {:.1} |", kind.name, peak / length);
+            let (length, (peak, outcome)) = (body.len() / 1024, peak(&body)?);
+            let times = peak as f64 / length as f64;
+            println!("| {} | {size} | {length} | {peak} | {times:.1} | {outcome} |", kind.name);
         }
     }
     Ok(())
 }
 
-fn times(criterion: &mut Criterion) {
+/// CPU time of the thread.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        // The kernel never gives a time before the thread began.
+        clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+    }
+
+    fn end(&self, start: Duration) -> Duration {
+        self.start().saturating_sub(start)
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        WallTime.to_f64(value)
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        const WALL: &WallTime = &WallTime;
+        WALL.formatter()
+    }
+}
+
+fn times(criterion: &mut Criterion<CpuTime>) {
     for kind in &KINDS {
         let mut group = criterion.benchmark_group(kind.name);
         for size in kind.sizes {
@@ -189,6 +233,7 @@ fn main() -> Result<(), Problem> {
     }
     peaks()?;
     let mut criterion = Criterion::default()
+        .with_measurement(CpuTime)
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1))
