@@ -1,15 +1,17 @@
 //! The fields of each kind of record, and what of a call may stand in them.
 
-use std::{collections::BTreeMap, fmt::Write as _, io};
+mod plain;
+
+use std::{fmt::Write as _, io};
 
 use esbgate_core::{Intent, OutcomeRecord, RefusalRecord};
 use esbgate_model::{
-    Account, CallbackUrl, Carried, ComponentCall, Content, FastExecuteScript, Host, Name,
-    PlainCall, Scope, Script, Target,
+    Account, CallbackUrl, ComponentCall, Content, FastExecuteScript, Host, Name, Scope, Script,
+    Target,
 };
 use serde::Serialize;
-use zeroize::Zeroizing;
 
+use self::plain::{PlainLine, plain};
 use crate::{
     keyed::{HashKey, Keyed, hex, sha256_hex},
     unproved::{Caller, Sum},
@@ -103,7 +105,7 @@ struct PasswordsLine<'a> {
 #[serde(untagged)]
 enum AskedLine<'a> {
     Run(Box<RunLine<'a>>),
-    Plain(PlainLine<'a>),
+    Plain(Box<PlainLine<'a>>),
 }
 
 #[derive(Debug, Serialize)]
@@ -119,25 +121,6 @@ struct RunLine<'a> {
     windows_interpreter: Option<Text<'a>>,
     start_task: Option<bool>,
     host_passwords: Option<PasswordsLine<'a>>,
-}
-
-/// The catalog decides which values are shown; the rest is hashed: all of it together, and each sealed
-/// parameter by itself.
-#[derive(Debug, Serialize)]
-struct PlainLine<'a> {
-    parameters: Vec<&'static str>,
-    shown: BTreeMap<&'static str, ValueLine<'a>>,
-    sealed: BTreeMap<&'static str, Keyed<'a>>,
-    body: Keyed<'a>,
-}
-
-/// A value that may be shown: a number, a switch or a name.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum ValueLine<'a> {
-    Number(i64),
-    Flag(bool),
-    Text(Text<'a>),
 }
 
 #[derive(Debug, Serialize)]
@@ -272,41 +255,6 @@ fn run<'a>(call: &'a FastExecuteScript, key: &'a HashKey) -> RunLine<'a> {
     }
 }
 
-fn plain<'a>(
-    call: &'a PlainCall,
-    whole: &ComponentCall,
-    key: &'a HashKey,
-) -> serde_json::Result<PlainLine<'a>> {
-    let shown = call.shown().filter_map(|(name, value)| {
-        let value = match value {
-            Carried::Integer(number) => ValueLine::Number(*number),
-            Carried::Flag(flag) => ValueLine::Flag(*flag),
-            Carried::Text(text) => ValueLine::Text(Text::from(text.as_str())),
-            Carried::Null | Carried::Array(_) | Carried::Object(_) => return None,
-        };
-        Some((name, value))
-    });
-    Ok(PlainLine {
-        parameters: call.names().collect(),
-        shown: shown.collect(),
-        sealed: call
-            .sealed()
-            .map(|(name, value)| Ok((name, hashed(key, name, value)?)))
-            .collect::<serde_json::Result<_>>()?,
-        body: hashed(key, "body", whole)?,
-    })
-}
-
-/// The keyed hash of a value's canonical text, which is wiped.
-fn hashed<'k>(
-    key: &'k HashKey,
-    field: &str,
-    value: &impl Serialize,
-) -> serde_json::Result<Keyed<'k>> {
-    let text = Zeroizing::new(serde_json::to_string(value)?);
-    Ok(key.hash(field, [text.as_str()]))
-}
-
 /// The members of an intent.
 pub(crate) fn intent(intent: &Intent<'_>, key: &HashKey) -> serde_json::Result<Vec<u8>> {
     let call = intent.call;
@@ -325,7 +273,9 @@ pub(crate) fn intent(intent: &Intent<'_>, key: &HashKey) -> serde_json::Result<V
         scope_id: call.scope().map(Scope::id),
         asked: match call {
             ComponentCall::FastExecuteScript(run) => AskedLine::Run(Box::new(self::run(run, key))),
-            ComponentCall::Plain(plain) => AskedLine::Plain(self::plain(plain, call, key)?),
+            ComponentCall::Plain(plain) => {
+                AskedLine::Plain(Box::new(self::plain(plain, call, key)?))
+            }
         },
         callback: callback(call.callback(), key),
         losers: call.losers(),

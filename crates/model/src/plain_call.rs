@@ -78,6 +78,13 @@ impl PlainCall {
         self.with(|care| matches!(care, Care::Sealed | Care::Secret))
     }
 
+    /// `target_server`, of which a record names the hosts.
+    #[must_use]
+    pub fn target(&self) -> Option<&Carried> {
+        let mut members = self.members.iter();
+        members.find(|(field, _)| field.name == "target_server").map(|(_, value)| value)
+    }
+
     /// Every text inside the secret parameters.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let mut texts = Vec::new();

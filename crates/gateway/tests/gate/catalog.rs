@@ -311,6 +311,25 @@ async fn the_record_of_a_call_names_what_it_is_about_and_hashes_the_rest() {
 }
 
 #[tokio::test]
+async fn the_record_of_a_transfer_names_its_hosts_and_nothing_else_of_its_target() {
+    let gate = gate("", EVERYTHING).await;
+    let hosts = json!([
+        {"bk_cloud_id": "0", "ip": "10.0.0.1", "note": PASSWORD},
+        {"bk_cloud_id": 0, "ip": PASSWORD},
+    ]);
+    let target = json!({"ip_list": hosts, "host_id_list": [7], "topo_node_list": [{"id": 1}]});
+    let call = json!({"bk_biz_id": 2, "account_alias": "root", "target_server": target});
+    assert_eq!(post(&gate, named("fast_transfer_file"), &call).await.body["executed"], "yes");
+    let intent = &gate.records("intent")[0];
+    assert_eq!(intent["shown"], json!({"account_alias": "root"}));
+    assert_eq!(
+        intent["target"],
+        json!({"host_ids": 1, "hosts": 2, "groups": 0, "nodes": 1, "host_id_list": ["7"], "ip_list": ["0:10.0.0.1", "?"]})
+    );
+    assert!(!intent.to_string().contains(PASSWORD));
+}
+
+#[tokio::test]
 async fn a_password_is_blanked_where_the_esb_echoes_it() {
     let gate = gate("", EVERYTHING).await;
     let echo =

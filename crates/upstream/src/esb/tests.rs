@@ -442,7 +442,8 @@ async fn a_certificate_of_another_ca_or_name_is_not_sent() {
 fn only_a_read_whose_connection_was_lost_may_be_repeated() {
     for (exchange, lost) in [
         (Exchange::NotSent, true),
-        (Exchange::Silent(NoAnswer::Broken), true),
+        (Exchange::Silent(NoAnswer::Broken(Anomaly::Cut)), true),
+        (Exchange::Silent(NoAnswer::Broken(Anomaly::TooLarge)), false),
         (Exchange::Silent(NoAnswer::Timeout), false),
     ] {
         assert_eq!(exchange.may_be_repeated(Kind::Read), lost, "{exchange:?}");
