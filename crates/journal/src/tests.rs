@@ -219,8 +219,10 @@ async fn a_failed_write_refuses_intents_and_outcomes_until_one_succeeds() {
     assert_eq!(intend(&journal).await.unwrap_err(), JournalDown);
     assert!(!journal.writable());
     broken.store(false, Ordering::SeqCst);
-    assert!(intend(&journal).await.is_ok() && journal.writable());
+    let ticket = intend(&journal).await.unwrap();
+    assert!(journal.writable());
     assert_eq!(lines(&text(journal.path(), 2)).len(), 1);
+    drop(ticket);
 }
 
 #[test]
