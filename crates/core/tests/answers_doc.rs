@@ -1,5 +1,4 @@
 //! `docs/answers.md` explains everything that the log says of what is no answer.
-#![expect(clippy::unwrap_used, reason = "a test stops at its first fault")]
 
 use esbgate_core::Anomaly;
 

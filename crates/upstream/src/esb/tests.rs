@@ -286,14 +286,25 @@ async fn what_is_not_one_whole_answer_is_broken_and_says_how() {
 }
 
 #[tokio::test]
-async fn a_body_of_the_limit_is_read_in_one_piece_and_in_chunks() {
-    let body = "x".repeat(100_000);
-    assert_eq!(body_of(exchanged(sized(&body)).await).len(), 100_000);
-    let mut chunks: String =
-        body.as_bytes().chunks(40).map(|_| format!("28\r\n{:x>40}\r\n", "")).collect();
-    chunks.push_str("0\r\n\r\n");
-    let answer = ok("Transfer-Encoding: chunked\r\n", &chunks);
-    assert_eq!(body_of(exchanged(answer).await).len(), 100_000);
+async fn a_body_of_the_limit_is_read_in_one_piece_and_in_small_chunks() {
+    let size = 4_000_000;
+    let chunk = format!("28\r\n{:x>40}\r\n", "");
+    for answer in [
+        sized(&"x".repeat(size)),
+        ok("Transfer-Encoding: chunked\r\n", &(chunk.repeat(size / 40) + "0\r\n\r\n")),
+    ] {
+        let address = answering(answer).await.0;
+        let options = EsbOptions {
+            endpoints: vec![format!("http://{address}")],
+            connect_timeout: Duration::from_secs(20),
+            answer_timeout: Duration::from_secs(20),
+            answer_limit: size,
+            tls: None,
+        };
+        let esb = Esb::new(options, UpstreamMetrics::default()).unwrap();
+        let (wire, host) = esb.0.connect().await.unwrap();
+        assert_eq!(body_of(esb.0.exchange(wire, host, &message()).await).len(), size);
+    }
 }
 
 #[tokio::test]
@@ -389,8 +400,15 @@ async fn an_endpoint_with_a_path_and_an_empty_list_are_refused() {
     }
 }
 
-/// A TLS server that answers one call; its CA as PEM.
+/// A TLS server that answers one call and says goodbye; its CA as PEM.
 async fn secure() -> (SocketAddr, String, JoinHandle<Option<Vec<u8>>>) {
+    secured(sized(SUCCESS), true).await
+}
+
+async fn secured(
+    answer: String,
+    goodbye: bool,
+) -> (SocketAddr, String, JoinHandle<Option<Vec<u8>>>) {
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -406,8 +424,10 @@ async fn secure() -> (SocketAddr, String, JoinHandle<Option<Vec<u8>>>) {
         let (stream, _): (TcpStream, _) = listener.accept().await.unwrap();
         let mut stream = acceptor.accept(stream).await.ok()?;
         let seen = read_request(&mut stream).await;
-        stream.write_all(sized(SUCCESS).as_bytes()).await.unwrap();
-        stream.shutdown().await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        if goodbye {
+            stream.shutdown().await.unwrap();
+        }
         Some(seen)
     });
     (address, own.cert.pem(), serving)
@@ -448,5 +468,21 @@ fn only_a_read_whose_connection_was_lost_may_be_repeated() {
     ] {
         assert_eq!(exchange.may_be_repeated(Kind::Read), lost, "{exchange:?}");
         assert!(!exchange.may_be_repeated(Kind::Write) && !exchange.may_be_repeated(Kind::Execute));
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_ends_with_its_connection_is_whole_only_if_tls_says_so() {
+    for goodbye in [true, false] {
+        let (address, ca, _) = secured(ok("Connection: close\r\n", SUCCESS), goodbye).await;
+        let tls = crate::tls_config(ca.as_bytes()).unwrap();
+        let esb = esb_at(&[format!("https://localhost:{}", address.port())], Some(tls));
+        let (wire, host) = esb.0.connect().await.unwrap();
+        let exchange = esb.0.exchange(wire, host, &message()).await;
+        if goodbye {
+            assert_eq!(body_of(exchange), SUCCESS);
+        } else {
+            assert!(is_broken(&exchange), "{exchange:?}");
+        }
     }
 }

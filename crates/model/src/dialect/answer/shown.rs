@@ -159,4 +159,24 @@ mod tests {
         assert_eq!(depth(r#"{"a":[[],"[[[[\"[["],"b":{}}"#), 3);
         assert_eq!(depth("1"), 0);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_the_answer_it_stays_json_and_no_secret_is_left(
+            parts in proptest::collection::vec("[a-z\"\\\\%éß😀\n ]{0,6}", 1..8),
+            secret in "[a-z\"\\\\%é😀+/ ]{8,20}",
+            cut in 0_usize..8,
+        ) {
+            let text = parts.join(&secret);
+            let json = serde_json::json!([{text.clone(): [1.5, text]}, parts.get(cut), secret]);
+            let clean = without_echoes(json.to_string(), &Needles::new([secret.as_str()]));
+            let value: serde_json::Value = serde_json::from_str(&clean).unwrap();
+            proptest::prop_assert_eq!(&value[2], "***");
+            proptest::prop_assert_eq!(depth(&clean), 3);
+            let [name] = value[0].as_object().unwrap().keys().collect::<Vec<_>>()[..] else { panic!() };
+            for text in [name.as_str(), value[0][name][1].as_str().unwrap()] {
+                proptest::prop_assert!(!text.contains(&secret), "{}", text);
+            }
+        }
+    }
 }
