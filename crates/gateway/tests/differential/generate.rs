@@ -5,19 +5,11 @@ use fastrand::Rng;
 use http::HeaderValue;
 
 use crate::{
+    json::{Json, Spelling, named, object, write},
     policy::{Account, DROPPING, EXEMPT, NARROW, OPEN, TOKENS},
     sent::encode,
     spoil,
 };
-
-/// JSON as it is written: names may stand twice, numbers are text.
-#[derive(Debug, Clone)]
-pub enum Json {
-    Raw(String),
-    Text(String),
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
-}
 
 /// What a caller sends.
 #[derive(Debug)]
@@ -46,14 +38,14 @@ pub fn request(seed: u64, case: u64) -> Request {
         spoil::tree(rng, &mut call, &mut header);
     }
     let mut body = Vec::new();
-    write(rng, &call, &mut body);
+    write(rng, Spelling::Varied, &call, &mut body);
     if spoils > 0 && rng.u8(..5) == 0 {
         spoil::bytes(rng, &mut body);
     }
     let mut headers = Vec::new();
     if let Some(header) = header {
         let mut text = Vec::new();
-        write(rng, &header, &mut text);
+        write(rng, Spelling::Varied, &header, &mut text);
         text.retain(|byte| !matches!(byte, b'\r' | b'\n'));
         headers
             .extend(HeaderValue::from_bytes(&text).map(|value| ("x-bkapi-authorization", value)));
@@ -349,14 +341,6 @@ pub fn nothing(rng: &mut Rng) -> Json {
     Json::Raw(["null", "\"\"", "\" \"", "\"\\t\\n\""][rng.usize(..4)].into())
 }
 
-pub fn named(name: &str, text: &str) -> (String, Json) {
-    (name.into(), Json::Text(text.into()))
-}
-
-pub fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
-    Json::Object(members.map(|(name, value)| (name.to_owned(), value)).into())
-}
-
 fn quoted(number: i64) -> Json {
     Json::Text(number.to_string())
 }
@@ -373,57 +357,4 @@ fn integer(rng: &mut Rng, value: i64) -> Json {
 fn integer_of(rng: &mut Rng, values: &[i64]) -> Json {
     let value = values[rng.usize(..values.len())];
     integer(rng, value)
-}
-
-/// Writes a value with blanks and escapes of the rng's choice.
-fn write(rng: &mut Rng, json: &Json, out: &mut Vec<u8>) {
-    let blank = |rng: &mut Rng, out: &mut Vec<u8>| {
-        if rng.u8(..30) == 0 {
-            out.extend([" ", "\n", "\t\r\n"][rng.usize(..3)].bytes());
-        }
-    };
-    match json {
-        Json::Raw(text) => out.extend(text.bytes()),
-        Json::Text(text) => write_text(rng, text, out),
-        Json::List(elements) => {
-            out.push(b'[');
-            for (index, element) in elements.iter().enumerate() {
-                out.extend((index > 0).then_some(b','));
-                blank(rng, out);
-                write(rng, element, out);
-            }
-            out.push(b']');
-        }
-        Json::Object(members) => {
-            out.push(b'{');
-            for (index, (name, value)) in members.iter().enumerate() {
-                out.extend((index > 0).then_some(b','));
-                blank(rng, out);
-                write_text(rng, name, out);
-                blank(rng, out);
-                out.push(b':');
-                write(rng, value, out);
-                blank(rng, out);
-            }
-            out.push(b'}');
-        }
-    }
-}
-
-fn write_text(rng: &mut Rng, text: &str, out: &mut Vec<u8>) {
-    let escape = rng.u8(..12) == 0;
-    out.push(b'"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => out.extend([b'\\', character as u8]),
-            '\0'..' ' => out.extend(format!("\\u{:04X}", u32::from(character)).bytes()),
-            _ if escape && rng.u8(..4) == 0 => {
-                for unit in character.encode_utf16(&mut [0; 2]) {
-                    out.extend(format!("\\u{unit:04x}").bytes());
-                }
-            }
-            _ => out.extend(character.encode_utf8(&mut [0; 4]).bytes()),
-        }
-    }
-    out.push(b'"');
 }

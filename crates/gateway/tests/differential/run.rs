@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Cases that share a journal.
-const BATCH: u64 = 1000;
+const BATCH: u64 = 2500;
 
 /// The run of `make test`; it is the same every time.
 const CASES: u64 = 50_000;

@@ -4,7 +4,7 @@
 use crate::{
     compare::{Dimension, View},
     esb::{self, Esb, Identity},
-    job,
+    jackson, job,
     policy::user_of,
     python::Value,
     render::{self, ABSENT},
@@ -94,7 +94,7 @@ fn user(identity: &Identity, view: &mut View) {
 }
 
 fn without_line_end(base64: &str) -> String {
-    let Some(bytes) = job::decode(base64) else { return base64.to_owned() };
+    let Some(bytes) = jackson::decode(base64) else { return base64.to_owned() };
     let kept = bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n"));
     kept.map_or_else(|| base64.to_owned(), encode)
 }
@@ -148,7 +148,7 @@ fn what_the_gateway_may_change_is_changed_alike() {
     assert_eq!(without_line_end("YSBiDQo="), "YSBi");
     assert_eq!(without_line_end("YSBi"), "YSBi");
     for text in ["", "a", "ab", "abc", "abcd"] {
-        assert_eq!(job::decode(&encode(text.as_bytes())).unwrap(), text.as_bytes());
+        assert_eq!(jackson::decode(&encode(text.as_bytes())).unwrap(), text.as_bytes());
     }
     for (url, same) in [
         ("HTTPS://CI.example.com:443/a/./b/../c?X=/../", "https://ci.example.com/a/c?X=/../"),

@@ -2,7 +2,10 @@
 
 use fastrand::Rng;
 
-use crate::generate::{Json, address, named, nothing};
+use crate::{
+    generate::{address, nothing},
+    json::{Json, Spelling, named, write},
+};
 
 /// Spoils one thing in the tree of the body, or in the identity.
 pub fn tree(rng: &mut Rng, call: &mut Json, header: &mut Option<Json>) {
@@ -132,38 +135,13 @@ fn double(rng: &mut Rng, call: &mut Json) {
     let escaped: String =
         name.chars().map(|c| format!("\\u{:04x}", u32::from(c) & 0xffff)).collect();
     let mut text = Vec::new();
-    write_plain(&value, &mut text);
+    write(rng, Spelling::Plain, &value, &mut text);
     let text = String::from_utf8_lossy(&text).into_owned();
     if let Some((_, first)) = members.first_mut() {
         let mut before = Vec::new();
-        write_plain(first, &mut before);
+        write(rng, Spelling::Plain, first, &mut before);
         let before = String::from_utf8_lossy(&before).into_owned();
         *first = Json::Raw(format!("{before},\"{escaped}\":{text}"));
-    }
-}
-
-fn write_plain(json: &Json, out: &mut Vec<u8>) {
-    match json {
-        Json::Raw(text) => out.extend(text.bytes()),
-        Json::Text(text) => out.extend(serde_json::Value::from(text.as_str()).to_string().bytes()),
-        Json::List(elements) => {
-            out.push(b'[');
-            for (index, element) in elements.iter().enumerate() {
-                out.extend((index > 0).then_some(b','));
-                write_plain(element, out);
-            }
-            out.push(b']');
-        }
-        Json::Object(members) => {
-            out.push(b'{');
-            for (index, (name, value)) in members.iter().enumerate() {
-                out.extend((index > 0).then_some(b','));
-                write_plain(&Json::Text(name.clone()), out);
-                out.push(b':');
-                write_plain(value, out);
-            }
-            out.push(b'}');
-        }
     }
 }
 
