@@ -74,7 +74,9 @@ fn members(r: &mut Reading<'_>, component: Component) -> (Members, Option<Callba
             r.faults.push(field.name, Rule::SwitchedOff);
         } else if field.form == Form::Callback {
             callback = self::callback(r, field, node);
-        } else if let Some(value) = value(r, field, node) {
+        } else if let Some(value) = value(r, field, node)
+            && (field.care != Care::Secret || is_findable(r, field, &value))
+        {
             members.push((field, value));
         }
     }
@@ -105,6 +107,23 @@ fn value(r: &mut Reading<'_>, field: &Field, node: &Node) -> Option<Carried> {
             | Node::String(_) => mistyped(r, field),
         },
     }
+}
+
+/// Every answer is searched for each secret text, so their number and their size are bounded.
+fn is_findable(r: &mut Reading<'_>, field: &Field, value: &Carried) -> bool {
+    const MOST: usize = 32;
+    const LONGEST: usize = 4096;
+    let mut texts = Vec::new();
+    value.texts(&mut texts);
+    let rule = if texts.len() > MOST {
+        Rule::Length { max: MOST, unit: "elements" }
+    } else if texts.iter().any(|text| text.len() > LONGEST) {
+        Rule::Length { max: LONGEST, unit: "bytes" }
+    } else {
+        return true;
+    };
+    r.faults.push(field.name, rule);
+    false
 }
 
 fn mistyped<T>(r: &mut Reading<'_>, field: &Field) -> Option<T> {

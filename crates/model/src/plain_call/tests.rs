@@ -107,6 +107,24 @@ fn a_password_is_sealed_secret_and_never_printed() {
 }
 
 #[test]
+fn secrets_that_would_make_every_answer_slow_to_search_are_refused() {
+    let source = |params: &str| {
+        let body = format!(r#"{{"bk_biz_id":2,"id":1,"access_params":{params}}}"#);
+        read("update_file_source", &body).map(|call| call.secrets().count())
+    };
+    let many = |count: usize| format!("[{}]", vec![r#""s""#; count].join(","));
+    assert_eq!(source(&many(32)).unwrap(), 32);
+    let long = format!(r#"{{"key":"{}"}}"#, "k".repeat(4097));
+    for params in [many(33), long] {
+        let refused = source(&params).unwrap_err();
+        assert_eq!(
+            (&*refused.list()[0].path, refused.list()[0].rule.name()),
+            ("access_params", "length")
+        );
+    }
+}
+
+#[test]
 fn a_query_says_what_a_body_would() {
     let query = "bk_biz_id=2&job_instance_id=9007199254740993&return_ip_result=True";
     assert_eq!(
