@@ -11,10 +11,12 @@ targets=("$@")
 
 host=$(rustc -vV | awk '/^host:/ { print $2 }')
 # Coverage for libFuzzer on the stable compiler; one unit, so that each branch is counted once.
-RUSTFLAGS="--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module
+RUSTFLAGS="--cfg fuzzing
+  -Cpasses=sancov-module
   -Cllvm-args=-sanitizer-coverage-level=4
   -Cllvm-args=-sanitizer-coverage-inline-8bit-counters
-  -Cllvm-args=-sanitizer-coverage-pc-table" \
+  -Cllvm-args=-sanitizer-coverage-pc-table
+  -Ccodegen-units=1" \
   cargo build --profile soak --target "$host" --target-dir target/fuzz -p esbgate-fuzz --bins
 
 # The journal's target makes files; memory is fast and wears nothing out.
