@@ -14,7 +14,7 @@ use esbgate_gateway::command::Cli;
 use tempfile::TempDir;
 
 /// Programs that change a machine or need one that is not there; what they name of this repository must exist.
-const ELSEWHERE: [&str; 12] = [
+const ELSEWHERE: [&str; 13] = [
     "apt-get",
     "cargo",
     "docker",
@@ -24,6 +24,7 @@ const ELSEWHERE: [&str; 12] = [
     "journalctl",
     "kubectl",
     "podman",
+    "setfacl",
     "sudo",
     "systemctl",
     "systemd-sysusers",

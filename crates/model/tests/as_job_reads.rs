@@ -45,5 +45,5 @@ fn an_interpreter_ends_with_exe_after_what_java_trims() {
     let call =
         |path: &str| format!(r#""script_id":"s","account_id":1,"windows_interpreter":"{path}""#);
     assert_eq!(faults(&call(" py.exe\\t")), []);
-    assert_eq!(faults(&call("py.exe\u{3000}")), [("windows_interpreter".into(), "one_of")]);
+    assert_eq!(faults(&call("py.exe\u{3000}")), [("windows_interpreter".into(), "form")]);
 }

@@ -49,8 +49,8 @@ fn document_policy() -> String {
     let app = |code: &str, extra: &str, allow: &str| {
         let one = policy(&format!("{limits}{extra}"), allow).replace("team_app", code);
         let one = one.split_once("apps:\n").unwrap().1.to_owned();
-        one.replace(&sha256(KEY), &sha256("esbgate_key"))
-            .replace(&sha256("an-expired-key-canary"), &sha256("esbgate_old_key"))
+        one.replace(&sha256(KEY), &sha256(key_of(code)))
+            .replace(&sha256("an-expired-key-canary"), &sha256(&format!("{}_old", key_of(code))))
     };
     let fields =
         "rolling_config, windows_interpreter, host_id_list, start_task, host_password_list";
@@ -60,6 +60,15 @@ fn document_policy() -> String {
     let other = app("other_app", &on, allow).replace("token: true", "token: false");
     let bare = app("bare_app", "", "").replace("    allow:", "    allow: []\n");
     format!("{head}apps:\n{}{other}{bare}", app("team_app", "", allow))
+}
+
+/// A key proves one application.
+fn key_of(app: &str) -> &'static str {
+    match app {
+        "team_app" => "esbgate_key",
+        "other_app" => "other_key",
+        _ => "bare_key",
+    }
 }
 
 /// The call that every fragment of the document changes.
@@ -102,7 +111,7 @@ fn request(example: &Example, tag: &str) -> String {
     let mut words = example.words.split(' ');
     let (kind, word) = (words.next().unwrap(), words.next().unwrap_or_default());
     let app = if word == "other_app" { word } else { "team_app" };
-    let identity = json!({"bk_app_code": app, "bk_app_secret": "esbgate_key"}).to_string();
+    let identity = json!({"bk_app_code": app, "bk_app_secret": key_of(app)}).to_string();
     let mut line = format!("POST {PATH} HTTP/1.1");
     let mut fields = vec![
         ("Host".to_owned(), "127.0.0.1".to_owned()),
