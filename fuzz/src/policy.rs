@@ -58,9 +58,11 @@ pub(crate) fn load(text: &str) -> Result<(Policy, Vec<Problem>), Vec<Problem>> {
 }
 
 fn placed(problem: &Problem, text: &str) {
-    let lines = text.lines().count() as u64 + 1;
+    // YAML takes each of `\r\n`, `\n` and `\r` for the end of a line.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let lines = text.split('\n').count() as u64 + 1;
     assert!(problem.line <= lines, "line {} of {lines}", problem.line);
-    let line = problem.line.checked_sub(1).and_then(|line| text.lines().nth(line as usize));
+    let line = problem.line.checked_sub(1).and_then(|line| text.split('\n').nth(line as usize));
     let columns = line.map_or(0, |line| line.chars().count()) as u64 + 1;
     assert!(problem.column <= columns, "column {} of {columns}: {problem:?}", problem.column);
     assert!(!problem.message.is_empty());

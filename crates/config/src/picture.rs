@@ -22,7 +22,9 @@ pub(crate) enum Hide {
 /// The line of a place, masked.
 pub(crate) fn picture(text: &str, at: Place, hide: Hide) -> Option<Box<str>> {
     let index = usize::try_from(at.line.checked_sub(1)?).ok()?;
-    let line = text.lines().nth(index).filter(|line| line.len() <= LONGEST)?;
+    // YAML ends a line at a carriage return alone too; a picture of another line would be masked wrongly.
+    let mut lines = text.split('\n').flat_map(|l| l.strip_suffix('\r').unwrap_or(l).split('\r'));
+    let line = lines.nth(index).filter(|line| line.len() <= LONGEST)?;
     let colon = |from: usize| line.get(from..).and_then(|rest| rest.find(':')).map(|at| from + at);
     let before = usize::try_from(at.column.saturating_sub(1)).unwrap_or_default();
     let start = line.char_indices().nth(before).map_or(line.len(), |(byte, _)| byte);
@@ -86,5 +88,7 @@ mod tests {
         assert_eq!(picture(&"x".repeat(501), Place { line: 1, column: 1 }, Hide::Nothing), None);
         assert_eq!(picture("x", Place { line: 2, column: 1 }, Hide::Nothing), None);
         assert_eq!(picture("x", Place::default(), Hide::Nothing), None);
+        let third = picture("a\rb\r\nc\n", Place { line: 3, column: 1 }, Hide::Nothing);
+        assert_eq!(third.as_deref(), Some("c"));
     }
 }
