@@ -1,7 +1,7 @@
 //! What is wrong with the raw bytes of a head: things that an HTTP library repairs or drops before
 //! anybody can judge them.
 
-use esbgate_model::{Code, Faults, Rule};
+use esbgate_model::{Code, Faults, Rule, Text};
 
 use crate::Rejection;
 
@@ -22,12 +22,27 @@ pub enum HeadFault {
 impl From<HeadFault> for Rejection {
     fn from(fault: HeadFault) -> Self {
         let (code, path, expected) = match fault {
-            HeadFault::Length => (Code::BadFraming, "content-length", "one Content-Length alone"),
-            HeadFault::Coding => (Code::BadFraming, "transfer-encoding", "`chunked` alone"),
-            HeadFault::Fragment => (Code::BadHeader, "target", "no fragment"),
-            HeadFault::Line => {
-                (Code::BadHeader, "head", "lines that end in CRLF, no folds, no control bytes")
+            HeadFault::Length => (
+                Code::BadFraming,
+                "content-length",
+                Text { en: "one Content-Length alone", zh: "应仅有一个 Content-Length" },
+            ),
+            HeadFault::Coding => (
+                Code::BadFraming,
+                "transfer-encoding",
+                Text { en: "`chunked` alone", zh: "应仅为 `chunked`" },
+            ),
+            HeadFault::Fragment => {
+                (Code::BadHeader, "target", Text { en: "no fragment", zh: "不应带片段（#）" })
             }
+            HeadFault::Line => (
+                Code::BadHeader,
+                "head",
+                Text {
+                    en: "lines that end in CRLF, no folds, no control bytes",
+                    zh: "每行应以 CRLF 结尾，不折行，不含控制字符",
+                },
+            ),
         };
         let faults = Box::new(Faults::one(path, Rule::Header { expected }));
         Self::Malformed { code, faults }

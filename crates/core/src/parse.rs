@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use esbgate_model::{
-    Code, Component, Credentials, Faults, Kind, Language, PlainCall, Rule, Secret,
+    Code, Component, Credentials, Faults, Kind, Language, PlainCall, Rule, Secret, Text,
     identity_in_body, identity_in_header, json::Document,
 };
 use http::{HeaderMap, HeaderName, Method, Version, header};
@@ -163,11 +163,16 @@ fn malformed(code: Code, faults: Faults) -> Rejection {
 }
 
 fn method_not_allowed() -> Rejection {
-    let rule = Rule::Header { expected: "POST, or GET of a component that only reads" };
+    let rule = Rule::Header {
+        expected: Text {
+            en: "POST, or GET of a component that only reads",
+            zh: "应使用 POST；只读组件也可用 GET",
+        },
+    };
     malformed(Code::MethodNotAllowed, Faults::one("method", rule))
 }
 
-fn bad_header(name: &HeaderName, expected: &'static str) -> Rejection {
+fn bad_header(name: &HeaderName, expected: Text) -> Rejection {
     malformed(Code::BadHeader, Faults::one(name.as_str(), Rule::Header { expected }))
 }
 
@@ -201,7 +206,9 @@ impl Parse {
     ) -> Result<(), Rejection> {
         let headers = &received.headers;
         if received.version != Version::HTTP_11 && received.version != Version::HTTP_2 {
-            let rule = Rule::Header { expected: "HTTP/1.1 or HTTP/2" };
+            let rule = Rule::Header {
+                expected: Text { en: "HTTP/1.1 or HTTP/2", zh: "应使用 HTTP/1.1 或 HTTP/2" },
+            };
             return Err(malformed(Code::BadHeader, Faults::one("version", rule)));
         }
         let asks = received.method == Method::GET && component.kind() == Kind::Read;
@@ -209,17 +216,21 @@ impl Parse {
             return Err(method_not_allowed());
         }
         if received.uri.scheme_str().is_some_and(|scheme| scheme != "http" && scheme != "https") {
-            let rule = Rule::Header { expected: "http or https" };
+            let rule = Rule::Header {
+                expected: Text { en: "http or https", zh: "应使用 http 或 https" },
+            };
             return Err(malformed(Code::BadHeader, Faults::one("scheme", rule)));
         }
         if received.uri.query().is_some() && !asks {
-            let rule = Rule::Header { expected: "no query string" };
+            let rule = Rule::Header {
+                expected: Text { en: "no query string", zh: "不应带查询参数" },
+            };
             return Err(malformed(Code::QueryNotAllowed, Faults::one("query", rule)));
         }
         self.check_host(received)?;
         check_framing(headers)?;
         if asks && !(received.body.is_empty() && headers.get(header::TRANSFER_ENCODING).is_none()) {
-            let rule = Rule::Header { expected: "no body" };
+            let rule = Rule::Header { expected: Text { en: "no body", zh: "不应带请求体" } };
             return Err(malformed(Code::BadFraming, Faults::one("content-length", rule)));
         }
         check_options(headers)?;
@@ -228,7 +239,11 @@ impl Parse {
 
     fn check_host(&self, received: &ReceivedRequest) -> Result<(), Rejection> {
         let refuse = || {
-            let rule = Rule::Header { expected: "one Host of this gateway" };
+            let rule = Rule::Header {
+                expected: Text {
+                    en: "one Host of this gateway", zh: "应为本网关的唯一 Host"
+                },
+            };
             malformed(Code::HostNotAllowed, Faults::one("host", rule))
         };
         let host = single(&received.headers, &header::HOST).map_err(|_| refuse())?;
@@ -263,7 +278,7 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Rejection> {
         (None, _) => Ok(()),
         // A Content-Length beside it is a `HeadFault`: HTTP libraries take it away before it is seen here.
         (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        (Some(_), _) => Err(refuse("`chunked` alone")),
+        (Some(_), _) => Err(refuse(Text { en: "`chunked` alone", zh: "应仅为 `chunked`" })),
     }
 }
 
@@ -275,27 +290,42 @@ fn check_options(headers: &HeaderMap) -> Result<(), Rejection> {
             known.iter().any(|known| option.eq_ignore_ascii_case(known))
         };
         if value.to_str().is_err() || !options.into_iter().all(known) {
-            return Err(bad_header(&header::CONNECTION, "close or keep-alive"));
+            return Err(bad_header(
+                &header::CONNECTION,
+                Text { en: "close or keep-alive", zh: "应为 close 或 keep-alive" },
+            ));
         }
     }
     for value in headers.get_all(header::UPGRADE) {
         // Java's client offers h2c with every request; the offer is ignored, never answered 101.
         if !value.as_bytes().eq_ignore_ascii_case(b"h2c") {
-            return Err(bad_header(&header::UPGRADE, "no Upgrade"));
+            return Err(bad_header(
+                &header::UPGRADE,
+                Text { en: "no Upgrade", zh: "不应带 Upgrade" },
+            ));
         }
     }
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(bad_header(&header::CONTENT_ENCODING, "no Content-Encoding"));
+        return Err(bad_header(
+            &header::CONTENT_ENCODING,
+            Text { en: "no Content-Encoding", zh: "不应带 Content-Encoding" },
+        ));
     }
     if let Some(expect) = single(headers, &header::EXPECT)?
         && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
     {
-        return Err(bad_header(&header::EXPECT, "100-continue"));
+        return Err(bad_header(
+            &header::EXPECT,
+            Text { en: "100-continue", zh: "应为 100-continue" },
+        ));
     }
     // It must not silently run in production (contract esb §6: the ESB would call the test host).
     for value in headers.get_all(&TEST_ENV) {
         if !matches!(value.as_bytes().to_ascii_lowercase().as_slice(), b"" | b"0" | b"false") {
-            return Err(bad_header(&TEST_ENV, "no test environment"));
+            return Err(bad_header(
+                &TEST_ENV,
+                Text { en: "no test environment", zh: "不支持测试环境" },
+            ));
         }
     }
     Ok(())
@@ -303,7 +333,11 @@ fn check_options(headers: &HeaderMap) -> Result<(), Rejection> {
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Rejection> {
     let refuse = || {
-        let rule = Rule::Header { expected: "application/json, or none" };
+        let rule = Rule::Header {
+            expected: Text {
+                en: "application/json, or none", zh: "应为 application/json，或不带"
+            },
+        };
         malformed(Code::UnsupportedMediaType, Faults::one("content-type", rule))
     };
     for value in headers.get_all(header::CONTENT_TYPE) {
@@ -333,7 +367,12 @@ fn header_identity(headers: &HeaderMap) -> Result<Option<Credentials>, Rejection
 
 fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Rejection> {
     let Some(value) = single(headers, &header::AUTHORIZATION)? else { return Ok(None) };
-    let refuse = || bad_header(&header::AUTHORIZATION, "Bearer and one token");
+    let refuse = || {
+        bad_header(
+            &header::AUTHORIZATION,
+            Text { en: "Bearer and one token", zh: "应为 Bearer 加一个 token" },
+        )
+    };
     let text = value.to_str().map_err(|_| refuse())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(refuse)?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
@@ -345,7 +384,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Rejection> {
 
 fn gateway_jwt(headers: &HeaderMap) -> Result<Option<Secret>, Rejection> {
     let value = single(headers, &BKAPI_JWT)?;
-    let refuse = |_| bad_header(&BKAPI_JWT, "one token");
+    let refuse = |_| bad_header(&BKAPI_JWT, Text { en: "one token", zh: "应为一个 token" });
     let text = value.map(http::HeaderValue::to_str).transpose().map_err(refuse)?;
     Ok(text.filter(|text| !text.is_empty()).map(Secret::new))
 }

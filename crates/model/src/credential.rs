@@ -5,7 +5,7 @@
 
 use crate::{
     Name, Secret,
-    fault::{Faults, Rule, Step, write_step},
+    fault::{Faults, Rule, Step, kind, write_step},
     json::{Document, Node},
 };
 
@@ -117,7 +117,7 @@ fn read(document: &Document, place: &str) -> Result<Credentials, Faults> {
         None | Some(Node::Null) => None,
         Some(Node::String(text)) => Some(document.str(text)).filter(|text| !text.is_empty()),
         Some(_) => {
-            faults.push(at(name), Rule::Type { expected: "string" });
+            faults.push(at(name), Rule::Type { expected: kind::STRING });
             None
         }
     };

@@ -35,7 +35,7 @@ pub enum Rule {
     /// A value of the wrong JSON type.
     Type {
         /// What is expected.
-        expected: &'static str,
+        expected: Text,
     },
     /// Not an integer literal nor its decimal text.
     Integer,
@@ -98,10 +98,24 @@ pub enum Rule {
     /// A header, or a value of one, that is not taken.
     Header {
         /// What is taken instead.
-        expected: &'static str,
+        expected: Text,
     },
     /// Outside what every grant covers.
     NotGranted,
+}
+
+/// The kinds of JSON values, as [`Rule::Type`] expects them.
+pub(crate) mod kind {
+    use crate::language::Text;
+
+    pub(crate) const STRING: Text = Text { en: "string", zh: "字符串（string）" };
+    pub(crate) const INTEGER: Text = Text { en: "integer", zh: "整数（integer）" };
+    pub(crate) const BOOLEAN: Text = Text { en: "boolean", zh: "布尔值（boolean）" };
+    pub(crate) const ARRAY: Text = Text { en: "array", zh: "数组（array）" };
+    pub(crate) const OBJECT: Text = Text { en: "object", zh: "对象（object）" };
+    pub(crate) const STRUCTURE: Text = Text { en: "array or object", zh: "数组或对象" };
+    pub(crate) const MORE_THAN_BLANK: Text =
+        Text { en: "more than white space", zh: "非空白文本" };
 }
 
 impl Rule {
@@ -196,7 +210,7 @@ impl Rule {
                 format!("there is no such field; did you mean `{name}`?")
             }
             Self::Unknown { suggestion: None } => "there is no such field; remove it".into(),
-            Self::Type { expected } => format!("expected {expected}"),
+            Self::Type { expected } => format!("expected {}", expected.en),
             Self::Integer => {
                 "write an integer, without fraction, exponent or blanks, within 64 bits".into()
             }
@@ -223,7 +237,7 @@ impl Rule {
                 "1 to 64 of A-Z a-z 0-9 _ . @ -, beginning with a letter, a digit or _".into()
             }
             Self::Repeated => "send it once".into(),
-            Self::Header { expected } => format!("expected {expected}"),
+            Self::Header { expected } => format!("expected {}", expected.en),
             Self::NotGranted => "no grant of the application covers this".into(),
         }
     }
@@ -241,7 +255,7 @@ impl Rule {
                 format!("没有这个字段，是否想写 `{name}`？")
             }
             Self::Unknown { suggestion: None } => "没有这个字段，请去掉".into(),
-            Self::Type { expected } => format!("类型应为{}", in_chinese(expected)),
+            Self::Type { expected } => format!("类型应为{}", expected.zh),
             Self::Integer => "请写 64 位整数，不带小数、指数或空白".into(),
             Self::Range { min, max } => format!("取值范围为 {min} 到 {max}"),
             Self::Length { max, unit: "bytes" } => format!("最多 {max} 字节"),
@@ -265,35 +279,10 @@ impl Rule {
             }
             Self::Name => "1 到 64 个 A-Z a-z 0-9 _ . @ - 字符，以字母、数字或 _ 开头".into(),
             Self::Repeated => "请只发送一次".into(),
-            Self::Header { expected } => in_chinese(expected).into(),
+            Self::Header { expected } => expected.zh.into(),
             Self::NotGranted => "应用的授权没有覆盖此项".into(),
         }
     }
-}
-
-/// The expectations that are words, in Chinese; what is not here is a token and reads the same.
-const EXPECTED: [(&str, &str); 17] = [
-    ("string", "字符串（string）"),
-    ("integer", "整数（integer）"),
-    ("boolean", "布尔值（boolean）"),
-    ("array", "数组（array）"),
-    ("object", "对象（object）"),
-    ("POST", "应使用 POST"),
-    ("HTTP/1.1 or HTTP/2", "应使用 HTTP/1.1 或 HTTP/2"),
-    ("http or https", "应使用 http 或 https"),
-    ("no query string", "不应带查询参数"),
-    ("one Host of this gateway", "应为本网关的唯一 Host"),
-    ("application/json, or none", "应为 application/json，或不带"),
-    ("`chunked` alone", "应仅为 `chunked`"),
-    ("close or keep-alive", "应为 close 或 keep-alive"),
-    ("no Upgrade", "不应带 Upgrade"),
-    ("no Content-Encoding", "不应带 Content-Encoding"),
-    ("no test environment", "不支持测试环境"),
-    ("Bearer and one token", "应为 Bearer 加一个 token"),
-];
-
-fn in_chinese(expected: &'static str) -> &'static str {
-    EXPECTED.iter().find(|(en, _)| *en == expected).map_or(expected, |(_, zh)| zh)
 }
 
 /// One fault.

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use crate::{
     Switches, UnknownFields,
     credential::is_identity,
-    fault::{Fault, Faults, MOST, Rule, Step, write_step},
+    fault::{Fault, Faults, MOST, Rule, Step, kind, write_step},
     json::{Document, Node, Text},
+    language,
 };
 
 /// What has been found so far.
@@ -217,7 +218,7 @@ impl<'d, const N: usize> Members<'d, N> {
             Node::Integer(number) => Cow::Owned(number.to_string()),
             Node::Unsigned(number) => Cow::Owned(number.to_string()),
             Node::Bool(_) | Node::Fraction | Node::Array(_) | Node::Object(_) | Node::Null => {
-                r.faults.push(self.at(name), Rule::Type { expected: "string" });
+                r.faults.push(self.at(name), Rule::Type { expected: kind::STRING });
                 return None;
             }
         };
@@ -225,7 +226,7 @@ impl<'d, const N: usize> Members<'d, N> {
             return None;
         }
         if is_blank_to_job(&text) {
-            r.faults.push(self.at(name), Rule::Type { expected: "more than white space" });
+            r.faults.push(self.at(name), Rule::Type { expected: kind::MORE_THAN_BLANK });
             return None;
         }
         Some(text)
@@ -242,7 +243,7 @@ impl<'d, const N: usize> Members<'d, N> {
             | Node::Array(_)
             | Node::Object(_)
             | Node::Null => {
-                r.faults.push(self.at(name), Rule::Type { expected: "string" });
+                r.faults.push(self.at(name), Rule::Type { expected: kind::STRING });
                 None
             }
         }
@@ -254,7 +255,7 @@ impl<'d, const N: usize> Members<'d, N> {
             None => &[],
             Some(Node::Array(elements)) => elements,
             Some(other) => {
-                self.mistyped(r, name, other, "array");
+                self.mistyped(r, name, other, kind::ARRAY);
                 &[]
             }
         }
@@ -266,12 +267,12 @@ impl<'d, const N: usize> Members<'d, N> {
         if let Node::Object(members) = node {
             return Some(members);
         }
-        self.mistyped(r, name, node, "object");
+        self.mistyped(r, name, node, kind::OBJECT);
         None
     }
 
-    fn mistyped(&self, r: &mut Reading<'d>, name: &str, found: &Node, expected: &'static str) {
-        debug_assert_ne!(found.kind(), expected);
+    fn mistyped(&self, r: &mut Reading<'d>, name: &str, found: &Node, expected: language::Text) {
+        debug_assert_ne!(found.kind(), expected.en);
         r.faults.push(self.at(name), Rule::Type { expected });
     }
 }
@@ -292,7 +293,9 @@ pub(crate) fn integer(document: &Document, node: &Node, padded: bool) -> Result<
             // The standard reader also takes `+1`, `007` and `-0`; a decimal text has one spelling.
             if value.to_string() == digits { Ok(Some(value)) } else { Err(Rule::Integer) }
         }
-        Node::Bool(_) | Node::Array(_) | Node::Object(_) => Err(Rule::Type { expected: "integer" }),
+        Node::Bool(_) | Node::Array(_) | Node::Object(_) => {
+            Err(Rule::Type { expected: kind::INTEGER })
+        }
     }
 }
 

@@ -14,7 +14,7 @@ fn parameter(field: &Field) -> String {
         Care::Secret => " · secret",
     };
     let switched = if field.switch.is_some() { " · off" } else { "" };
-    format!("`{}` {}{care}{switched}", field.name, field.form.as_str())
+    format!("`{}` {}{care}{switched}", field.name, field.form.expected().en)
 }
 
 fn hidden(hidden: &Hidden) -> &'static str {

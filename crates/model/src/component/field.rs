@@ -1,6 +1,6 @@
 //! The parameters of a component: their JSON form, and how their values are looked after.
 
-use crate::Switches;
+use crate::{Switches, fault::kind, language::Text};
 
 /// The JSON form of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +20,14 @@ pub enum Form {
 }
 
 impl Form {
-    /// The word in the documentation.
+    /// The words for it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn expected(self) -> Text {
         match self {
-            Self::Integer | Self::Timeout => "integer",
-            Self::Text | Self::Callback => "string",
-            Self::Flag => "boolean",
-            Self::Structure => "array or object",
+            Self::Integer | Self::Timeout => kind::INTEGER,
+            Self::Text | Self::Callback => kind::STRING,
+            Self::Flag => kind::BOOLEAN,
+            Self::Structure => kind::STRUCTURE,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Base64Fault, Blanks, CallbackUrl, Faults, Rule, Text, decode_base64,
+    fault::kind,
     fields::{Members, Place, Reading, faulty, is_blank, is_blank_to_job},
     json::{Document, Node},
     scope,
@@ -306,7 +307,7 @@ fn start_task<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<bool> {
             "true" => return Some(true),
             "false" => return Some(false),
             blank if is_blank(blank) => Rule::NotNull,
-            _ => Rule::Type { expected: "boolean" },
+            _ => Rule::Type { expected: kind::BOOLEAN },
         },
         // JOB saves the job first and fails on the null afterwards (contract jobv3 §1.1).
         Node::Null => Rule::NotNull,
@@ -314,7 +315,7 @@ fn start_task<'d>(r: &mut Reading<'d>, top: &Top<'d>) -> Option<bool> {
         | Node::Unsigned(_)
         | Node::Fraction
         | Node::Array(_)
-        | Node::Object(_) => Rule::Type { expected: "boolean" },
+        | Node::Object(_) => Rule::Type { expected: kind::BOOLEAN },
     };
     r.faults.push(NAME, rule);
     None

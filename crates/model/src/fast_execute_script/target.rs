@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Rule, Secret,
+    fault::kind,
     fields::{Members, Place, Reading, faulty, integer},
     json::Node,
 };
@@ -111,7 +112,7 @@ fn elements<'d, const N: usize, const M: usize, T>(
     for (index, node) in nodes.iter().enumerate() {
         let place = Place { path, index: Some(index) };
         let Node::Object(element) = node else {
-            r.faults.push(place.written(), Rule::Type { expected: "object" });
+            r.faults.push(place.written(), Rule::Type { expected: kind::OBJECT });
             continue;
         };
         let element = r.members(place, element, names);

@@ -11,7 +11,7 @@ fn samples() -> Vec<Rule> {
         Rule::NumberRange,
         Rule::Required,
         Rule::Unknown { suggestion: None },
-        Rule::Type { expected: "string" },
+        Rule::Type { expected: kind::STRING },
         Rule::Integer,
         Rule::Range { min: 1, max: 2 },
         Rule::Length { max: 1, unit: "bytes" },
@@ -30,7 +30,7 @@ fn samples() -> Vec<Rule> {
         Rule::RefusedCredential,
         Rule::Name,
         Rule::Repeated,
-        Rule::Header { expected: "no Upgrade" },
+        Rule::Header { expected: Text { en: "no Upgrade", zh: "不应带 Upgrade" } },
         Rule::NotGranted,
     ]
 }

@@ -6,7 +6,7 @@ use serde::ser::Serializer as _;
 
 use super::PlainCall;
 use crate::{
-    Care, Component, Faults, Field, Form, Rule,
+    Care, Component, Faults, Field, Form, Rule, Text,
     credential::is_identity,
     fault::{Step, write_step},
     json::Document,
@@ -23,11 +23,22 @@ impl PlainCall {
         let mut pairs: Vec<(String, String)> = Vec::new();
         // The ESB divides pairs at `;` as well, so one part would be read in two ways.
         if query.contains(';') {
-            faults.push(QUERY, Rule::Header { expected: "name=value pairs divided by & alone" });
+            faults.push(
+                QUERY,
+                Rule::Header {
+                    expected: Text {
+                        en: "name=value pairs divided by & alone",
+                        zh: "应为仅以 & 分隔的 name=value",
+                    },
+                },
+            );
         }
         for pair in query.split('&').filter(|_| !query.is_empty()) {
             let Some((name, value)) = decoded(pair) else {
-                let expected = "name=value pairs of UTF-8 in percent encoding";
+                let expected = Text {
+                    en: "name=value pairs of UTF-8 in percent encoding",
+                    zh: "应为百分号编码的 UTF-8 name=value",
+                };
                 faults.push(QUERY, Rule::Header { expected });
                 continue;
             };
@@ -37,7 +48,15 @@ impl PlainCall {
             if is_identity(&name) {
                 faults.push(path, Rule::RefusedCredential);
             } else if field.is_some_and(|f| matches!(f.care, Care::Sealed | Care::Secret)) {
-                faults.push(path, Rule::Header { expected: "a member of the body of a POST" });
+                faults.push(
+                    path,
+                    Rule::Header {
+                        expected: Text {
+                            en: "a member of the body of a POST",
+                            zh: "应放在 POST 的请求体中",
+                        },
+                    },
+                );
             } else if pairs.iter().any(|(known, _)| *known == name) {
                 faults.push(path, Rule::Duplicate);
             } else {

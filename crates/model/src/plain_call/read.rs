@@ -127,7 +127,7 @@ fn is_findable(r: &mut Reading<'_>, field: &Field, value: &Carried) -> bool {
 }
 
 fn mistyped<T>(r: &mut Reading<'_>, field: &Field) -> Option<T> {
-    r.faults.push(field.name, Rule::Type { expected: field.form.as_str() });
+    r.faults.push(field.name, Rule::Type { expected: field.form.expected() });
     None
 }
 
