@@ -5,7 +5,7 @@
 use std::num::NonZeroU32;
 
 use crate::{
-    AppCall, Bracket, Rejection, SettledAnswer,
+    AppCall, Bracket, ParsedCall, Rejection, SettledAnswer,
     bucket::Refused,
     room::Room,
     trace::{BudgetLeft, note},
@@ -23,6 +23,10 @@ impl AdmittedCall {
     #[must_use]
     pub fn app_call(&self) -> &AppCall {
         &self.call
+    }
+
+    pub(crate) fn parsed_mut(&mut self) -> &mut ParsedCall {
+        self.call.routed_mut().parsed_mut()
     }
 
     pub(crate) fn into_parts(self) -> (AppCall, Room) {

@@ -38,12 +38,19 @@ impl Stage for Interpret {
     type In = AdmittedCall;
     type Out = Call;
 
-    fn run(&self, admitted: AdmittedCall) -> Result<Call, Rejection> {
+    fn run(&self, mut admitted: AdmittedCall) -> Result<Call, Rejection> {
+        // This step alone takes it, and runs once for a call.
+        let document = admitted.parsed_mut().take_document().ok_or(Rejection::Internal)?;
         let app_call = admitted.app_call();
-        let routed = app_call.routed();
-        let document = routed.parsed().document();
-        let asked = ComponentCall::read(routed.component(), document, app_call.app().switches)
+        let component = app_call.routed().component();
+        let asked = ComponentCall::read(component, &document, app_call.app().switches)
             .map_err(|faults| Rejection::Faulty(Box::new(faults)))?;
-        Ok(Call { admitted, asked })
+        drop(document);
+        // From here on the call is kept, while others are waited for, in the place of its body.
+        if admitted.parsed_mut().permit_mut().cover(asked.footprint()) {
+            Ok(Call { admitted, asked })
+        } else {
+            Err(Rejection::NoRoom)
+        }
     }
 }

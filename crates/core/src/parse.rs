@@ -33,7 +33,8 @@ pub struct HeadRules {
 pub struct ParsedCall {
     component: Component,
     forwarded: Vec<(HeaderName, http::HeaderValue)>,
-    document: Document,
+    /// The caller's parameters, until they are interpreted.
+    document: Option<Document>,
     credentials: Credentials,
     idempotency_key: bool,
     peer: Peer,
@@ -47,8 +48,14 @@ impl ParsedCall {
         self.component
     }
 
-    pub(crate) fn document(&self) -> &Document {
-        &self.document
+    /// The caller's parameters, for the one step that interprets them. A document takes a multiple of the
+    /// body it was read from, so nothing keeps it while a call waits.
+    pub(crate) fn take_document(&mut self) -> Option<Document> {
+        self.document.take()
+    }
+
+    pub(crate) fn permit_mut(&mut self) -> &mut BodyPermit {
+        &mut self.permit
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
@@ -147,7 +154,7 @@ impl Stage for Parse {
         Ok(ParsedCall {
             component,
             forwarded,
-            document,
+            document: Some(document),
             credentials,
             idempotency_key: headers.contains_key(&IDEMPOTENCY_KEY),
             peer,

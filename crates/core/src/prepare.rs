@@ -75,7 +75,9 @@ impl Stage for Prepare {
         let (call, _principal) = authenticated.into_parts();
         let (admitted, _asked) = call.into_parts();
         let (app_call, slot) = admitted.into_parts();
-        let permit = app_call.into_routed().into_parsed().into_permit();
+        let mut permit = app_call.into_routed().into_parsed().into_permit();
+        // All that is left of the call while the ESB is waited for.
+        permit.shrink(written.body.len() as u64);
         let obligations = Obligations {
             trace,
             app,

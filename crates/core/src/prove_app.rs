@@ -69,6 +69,10 @@ impl AppCall {
         &self.proofs
     }
 
+    pub(crate) fn routed_mut(&mut self) -> &mut RoutedCall {
+        &mut self.routed
+    }
+
     pub(crate) fn into_routed(self) -> RoutedCall {
         self.routed
     }

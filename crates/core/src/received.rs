@@ -93,6 +93,18 @@ impl BodyPermit {
         }
         taken.is_ok()
     }
+
+    /// Takes what is missing of `bytes` in all; says whether there was room.
+    pub fn cover(&mut self, bytes: u64) -> bool {
+        self.grow(bytes.saturating_sub(self.bytes))
+    }
+
+    /// Gives back what goes beyond `bytes` in all.
+    pub fn shrink(&mut self, bytes: u64) {
+        let spare = self.bytes.saturating_sub(bytes);
+        self.bytes -= spare;
+        self.budget.held.fetch_sub(spare, Ordering::Relaxed);
+    }
 }
 
 impl Drop for BodyPermit {
@@ -135,6 +147,11 @@ mod tests {
         assert!(budget.take(5).is_none());
         assert!(one.grow(4) && !one.grow(1));
         assert_eq!(budget.held(), 10);
+        assert!(one.cover(10) && !one.cover(11));
+        one.shrink(20);
+        assert_eq!(budget.held(), 10);
+        one.shrink(3);
+        assert_eq!(budget.held(), 3);
         drop(one);
         assert_eq!(budget.held(), 0);
     }

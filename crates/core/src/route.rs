@@ -26,6 +26,10 @@ impl RoutedCall {
         self.parsed.component()
     }
 
+    pub(crate) fn parsed_mut(&mut self) -> &mut ParsedCall {
+        &mut self.parsed
+    }
+
     pub(crate) fn into_parsed(self) -> ParsedCall {
         self.parsed
     }

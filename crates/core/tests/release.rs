@@ -14,12 +14,12 @@ use std::{
 };
 
 use esbgate_core::{
-    AccountGrant, Admit, Allow, App, AppKey, Authenticate, Authorize, BodyBudget, Bracket,
-    BusinessGrant, Charge, Exemption, Gather, Grant, HeadRules, Intent, Interpret, Introspect,
-    Journal, JournalDown, JournaledCall, Ledger, Limits, Login, LoginDown, MatchRoute, Metrics,
-    NotSent, Once, OutcomeRecord, Parse, Peer, Policy, PolicyHandle, Prepare, ProveApp, Quota,
-    ReceivedAt, ReceivedRequest, RefusalRecord, Rooms, ScriptGrant, Stage, TargetGrant, Ticket,
-    Trace, TraceSink, Users, Verdict, WriteAhead,
+    AccountGrant, Admit, AdmittedCall, Allow, App, AppKey, Authenticate, Authorize, BodyBudget,
+    Bracket, BusinessGrant, Charge, Exemption, Gather, Grant, HeadRules, Intent, Interpret,
+    Introspect, Journal, JournalDown, JournaledCall, Ledger, Limits, Login, LoginDown, MatchRoute,
+    Metrics, NotSent, Once, OutcomeRecord, Parse, Peer, Policy, PolicyHandle, Prepare, ProveApp,
+    Quota, ReceivedAt, ReceivedRequest, RefusalRecord, Rooms, ScriptGrant, Stage, TargetGrant,
+    Ticket, Trace, TraceSink, Users, Verdict, WriteAhead,
 };
 use esbgate_model::{
     Executed, Name, Secret, Switches,
@@ -122,8 +122,8 @@ fn app() -> App {
     }
 }
 
-/// A call that is on record.
-fn journaled(journal: &Told) -> JournaledCall {
+/// A call there is room for.
+fn admitted() -> AdmittedCall {
     let app = app();
     let policy =
         Policy { generation: 1, apps: [(app.code.clone(), Arc::new(app))].into(), issuers: vec![] };
@@ -145,7 +145,12 @@ fn journaled(journal: &Told) -> JournaledCall {
     };
     let parsed = Parse(Arc::new(head)).run(received).unwrap();
     let routed = MatchRoute(PolicyHandle::new(policy)).run(parsed).unwrap();
-    let admitted = ready(Admit.enter(ProveApp::default().run(routed).unwrap())).unwrap();
+    ready(Admit.enter(ProveApp::default().run(routed).unwrap())).unwrap()
+}
+
+/// A call that is on record.
+fn journaled(journal: &Told) -> JournaledCall {
+    let admitted = admitted();
     let call = ready(Introspect(NobodyAsks).run(Interpret.run(admitted).unwrap())).unwrap();
     let fresh = ready(Once.enter(Authenticate.run(call).unwrap())).unwrap();
     let charged = ready(Charge.enter(Authorize.run(fresh).unwrap())).unwrap();
@@ -176,4 +181,13 @@ fn a_call_that_was_not_sent_is_settled_once() {
     let answer = ready(WriteAhead(journal.clone()).leave(pending.not_sent(NotSent::Refused)));
     drop(answer);
     assert_eq!(journal.counts(), (0, 1, true));
+}
+
+/// A document takes up to forty times its body, which nothing counts.
+#[test]
+fn no_call_that_waits_for_others_keeps_the_document_it_was_read_from() {
+    let held = |call: &dyn std::fmt::Debug| format!("{call:?}").contains("document: Some(Document");
+    let admitted = admitted();
+    assert!(held(&admitted));
+    assert!(!held(&Interpret.run(admitted).unwrap()));
 }

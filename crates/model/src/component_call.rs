@@ -83,6 +83,17 @@ impl ComponentCall {
         script.into_iter().flatten().chain(plain.into_iter().flatten())
     }
 
+    /// How many bytes of memory the call takes, about, while it is kept.
+    #[must_use]
+    pub fn footprint(&self) -> u64 {
+        let bytes = match self {
+            // Its lists are of small values, so the model is about as large as what is sent.
+            Self::FastExecuteScript(call) => call.size_hint(),
+            Self::Plain(call) => call.footprint(),
+        };
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
     /// How many bytes the canonical form takes, about.
     #[must_use]
     pub fn size_hint(&self) -> usize {

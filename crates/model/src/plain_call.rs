@@ -99,6 +99,11 @@ impl PlainCall {
         members.map(|(field, value)| (field.name, value))
     }
 
+    /// How many bytes of memory the values take, about.
+    pub(crate) fn footprint(&self) -> usize {
+        self.members.iter().map(|(_, value)| value.footprint()).sum()
+    }
+
     /// How many bytes the canonical form takes, about.
     pub(crate) fn size_hint(&self) -> usize {
         self.size

@@ -37,7 +37,7 @@ pub(super) fn plain<'a>(
         let value = match value {
             Carried::Integer(number) => ValueLine::Number(*number),
             Carried::Flag(flag) => ValueLine::Flag(*flag),
-            Carried::Text(text) => ValueLine::Text(Text::from(text.as_str())),
+            Carried::Text(text) => ValueLine::Text(Text::from(&***text)),
             Carried::Null | Carried::Array(_) | Carried::Object(_) => return None,
         };
         Some((name, value))

@@ -22,11 +22,11 @@ pub enum Carried {
     /// An integer within int64.
     Integer(i64),
     /// A string; wiped when it is dropped, because it may be a password.
-    Text(Zeroizing<String>),
+    Text(Zeroizing<Box<str>>),
     /// An array.
-    Array(Vec<Carried>),
+    Array(Box<[Carried]>),
     /// An object, members in the order of the caller.
-    Object(Vec<(Box<str>, Carried)>),
+    Object(Box<[(Box<str>, Carried)]>),
 }
 
 impl std::fmt::Debug for Carried {
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Carried {
 impl Carried {
     /// A text.
     pub(super) fn text(text: &str) -> Self {
-        Self::Text(Zeroizing::new(text.to_owned()))
+        Self::Text(Zeroizing::new(text.into()))
     }
 
     /// Takes a value as it is; faults where a number is not exact or a list too long.
@@ -60,7 +60,25 @@ impl Carried {
         }
     }
 
-    /// How many bytes it takes, about.
+    /// How many bytes of memory it takes, about: small values take a multiple of their text.
+    pub(super) fn footprint(&self) -> usize {
+        /// What the allocator adds to each piece.
+        const PIECE: usize = 16;
+        let apart = match self {
+            Self::Null | Self::Flag(_) | Self::Integer(_) => 0,
+            Self::Text(text) => PIECE + text.len(),
+            Self::Array(elements) => PIECE + elements.iter().map(Self::footprint).sum::<usize>(),
+            Self::Object(members) => {
+                let members = members.iter().map(|(name, value)| {
+                    size_of_val(name) + PIECE + name.len() + value.footprint()
+                });
+                PIECE + members.sum::<usize>()
+            }
+        };
+        size_of::<Self>() + apart
+    }
+
+    /// How many bytes its canonical form takes, about.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Null | Self::Flag(_) => 5,
@@ -101,14 +119,19 @@ fn copy(document: &Document, node: &Node) -> Option<Carried> {
         Node::Fraction | Node::Unsigned(_) => None,
         Node::String(text) => Some(Carried::text(document.str(text))),
         Node::Array(elements) => {
-            let elements = elements.iter().map(|element| copy(document, element));
-            elements.collect::<Option<_>>().map(Carried::Array)
+            // Exact: a list that grows takes room for four where it holds one.
+            let mut taken = Vec::with_capacity(elements.len());
+            for element in elements {
+                taken.push(copy(document, element)?);
+            }
+            Some(Carried::Array(taken.into()))
         }
         Node::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(name, value)| Some((document.str(name).into(), copy(document, value)?)));
-            members.collect::<Option<_>>().map(Carried::Object)
+            let mut taken = Vec::with_capacity(members.len());
+            for (name, value) in members {
+                taken.push((document.str(name).into(), copy(document, value)?));
+            }
+            Some(Carried::Object(taken.into()))
         }
     }
 }

@@ -162,3 +162,19 @@ fn a_query_with_two_meanings_is_refused() {
     let tree = queried("batch_get_job_instance_ip_log", "bk_biz_id=2&ip_list=x").unwrap_err();
     assert_eq!(tree.list()[0].rule.name(), "type");
 }
+
+/// The most that a body makes of itself.
+#[test]
+fn the_memory_of_small_values_is_counted() {
+    let footprint = |list: &str| {
+        let body = format!(r#"{{"bk_biz_id":2,"job_plan_id":1,"global_var_list":[{list}]}}"#);
+        read("execute_job_plan", &body).unwrap().footprint()
+    };
+    let value = size_of::<Carried>();
+    assert_eq!(footprint("0,0,0") - footprint("0,0"), value);
+    assert!(footprint("[0],[0]") - footprint("[0]") > 2 * value);
+    let member = size_of::<(Box<str>, Carried)>();
+    assert!(footprint(r#"{},{"name":null}"#) - footprint("{},{}") > member + "name".len());
+    assert!(footprint(r#"{},"name""#) - footprint("{},0") > "name".len());
+    assert!(value <= 24, "a list of integers takes at most twelve times its text");
+}
