@@ -37,6 +37,10 @@ differential: export DIFFERENTIAL_SEED = $(SEED)
 differential: ## what was judged, recorded and sent are one call, in CASES calls from SEED
 	cargo test --profile soak -p esbgate-gateway --test differential -- --nocapture one_call
 
+.PHONY: soak
+soak: ## the long run that looks for rare faults: a million differential cases
+	$(MAKE) differential CASES=1000000
+
 FUZZ_SECONDS ?= 60
 
 .PHONY: fuzz

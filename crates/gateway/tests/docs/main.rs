@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at its first fault")]
 
+mod links;
+
 use std::{
     io::{BufRead as _, BufReader, Lines, Read as _},
     path::{Path, PathBuf},
@@ -40,12 +42,12 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// The documents: name and text.
+/// The documents: path and text.
 fn documents() -> Vec<(String, String)> {
     let root = repository();
     let pages = std::fs::read_dir(root.join("docs")).unwrap().map(|page| page.unwrap().path());
-    let readmes = ["README.md", "README.zh-CN.md"].map(|name| root.join(name));
-    readmes
+    let above = ["CHANGELOG.md", "README.md", "README.zh-CN.md"].map(|name| root.join(name));
+    above
         .into_iter()
         .chain(pages)
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
