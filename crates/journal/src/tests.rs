@@ -63,7 +63,15 @@ fn call() -> ComponentCall {
 }
 
 async fn intend(journal: &FileJournal) -> Result<esbgate_core::Ticket, JournalDown> {
-    let (call, app, token) = (call(), Name::new("app").unwrap(), Secret::new("token-secret"));
+    intend_to(journal, "fast_execute_script", &call()).await
+}
+
+async fn intend_to(
+    journal: &FileJournal,
+    component: &'static str,
+    call: &ComponentCall,
+) -> Result<esbgate_core::Ticket, JournalDown> {
+    let (app, token) = (Name::new("app").unwrap(), Secret::new("token-secret"));
     let intent = Intent {
         request_id: "r",
         received_at: NOW,
@@ -73,8 +81,8 @@ async fn intend(journal: &FileJournal) -> Result<esbgate_core::Ticket, JournalDo
         user: &app,
         user_proof: UserProof::Token,
         token: Some(&token),
-        component: "fast_execute_script",
-        call: &call,
+        component,
+        call,
         host_runs: 1,
         generation: 3,
         grant: "g",

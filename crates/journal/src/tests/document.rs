@@ -24,21 +24,50 @@ fn tables() -> Vec<BTreeSet<String>> {
     tables
 }
 
+/// What only a call with a model of its own has on record.
+const MODELLED: [&str; 10] = [
+    "account",
+    "script",
+    "script_param",
+    "sensitive",
+    "timeout",
+    "task_name",
+    "rolling",
+    "windows_interpreter",
+    "start_task",
+    "host_passwords",
+];
+
+fn plain_call() -> ComponentCall {
+    let document = Document::read(br#"{"bk_biz_id":2,"job_instance_id":1}"#.to_vec()).unwrap();
+    let component = Component::named("get_job_instance_status").unwrap();
+    ComponentCall::read(component, &document, Switches::default()).unwrap()
+}
+
 #[tokio::test]
 async fn every_field_of_every_kind_is_documented_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let journal = open(dir.path());
     let ticket = intend(&journal).await.unwrap();
     journal.settle(ticket, &outcome()).await.unwrap();
+    let plain = intend_to(&journal, "get_job_instance_status", &plain_call()).await.unwrap();
     refuse(&journal);
     refusals::refuse_unproved(&journal, "192.0.2.1", "A");
+    journal.settle(plain, &outcome()).await.unwrap();
     journal.close().unwrap();
     let tables = tables();
     let (common, kinds) = tables.split_first().unwrap();
-    let [start, stop, intent, outcome, refusal, sum] = kinds else { panic!("{}", kinds.len()) };
-    let expected = [start, intent, outcome, refusal, sum, stop];
+    let [start, stop, intent, plain, outcome, refusal, sum] = kinds else {
+        panic!("{}", kinds.len())
+    };
+    let mut plain: BTreeSet<String> = plain.union(intent).cloned().collect();
+    for name in MODELLED {
+        assert!(plain.remove(name), "{name}");
+    }
+    let expected = [start, intent, outcome, &plain, refusal, outcome, sum, stop];
     let lines = lines(&text(journal.path(), 1));
-    assert_eq!(lines.len(), expected.len());
+    let kinds: Vec<_> = lines.iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(lines.len(), expected.len(), "{kinds:?}");
     for (line, own) in lines.iter().zip(expected) {
         let names: BTreeSet<String> = line.as_object().unwrap().keys().cloned().collect();
         let documented: BTreeSet<String> = common.union(own).cloned().collect();

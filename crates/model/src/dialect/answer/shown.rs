@@ -49,13 +49,15 @@ pub(super) fn depth(json: &str) -> usize {
 
 /// Writes `json`, which is well-formed, without echoes.
 pub(super) fn without_echoes(json: String, echoes: &Needles) -> String {
-    if !echoes.found_in(&json) {
+    // Behind escapes of JSON a secret that itself looks escaped is seen only once those alone are gone.
+    let found = echoes.found_in(&json);
+    if !found && !json.contains('\\') {
         return json;
     }
     let (mut clean, mut rest) = (String::with_capacity(json.len()), json.as_str());
     while let Some((token, text, after)) = next(rest) {
         match token {
-            Token::Text => push_text(&mut clean, text, is_name(after), echoes),
+            Token::Text => push_text(&mut clean, text, (is_name(after), found), echoes),
             Token::Number if echoes.hold(text) => clean.push_str(BLANK),
             Token::Number | Token::Open | Token::Close | Token::Other => clean.push_str(text),
         }
@@ -64,9 +66,11 @@ pub(super) fn without_echoes(json: String, echoes: &Needles) -> String {
     clean
 }
 
-fn push_text(clean: &mut String, literal: &str, is_name: bool, echoes: &Needles) {
+fn push_text(clean: &mut String, literal: &str, (is_name, found): (bool, bool), echoes: &Needles) {
     // Half a surrogate pair has no text that could be searched.
-    let Ok(text) = serde_json::from_str::<String>(literal) else { return clean.push_str(BLANK) };
+    let Ok(text) = serde_json::from_str::<String>(literal) else {
+        return clean.push_str(if found { BLANK } else { literal });
+    };
     let blanked = echoes.blank(&text);
     if blanked == text || is_name && KNOWN.contains(&text.as_str()) {
         clean.push_str(literal);
@@ -152,6 +156,13 @@ mod tests {
     #[test]
     fn half_a_surrogate_pair_beside_an_echo_is_no_text() {
         assert_eq!(shown(r#"["\ud83d esb-secret-1","esb-secret-1"]"#), r#"["***","***"]"#);
+    }
+
+    #[test]
+    fn a_secret_that_looks_escaped_is_found_behind_the_escapes_of_json() {
+        let secret = r#"\"a\%aa""#;
+        let json = serde_json::json!([secret]).to_string();
+        assert_eq!(without_echoes(json, &Needles::new([secret])), r#"["***"]"#);
     }
 
     #[test]
