@@ -51,9 +51,10 @@ async fn every_field_of_every_kind_is_documented_and_no_other() {
     let ticket = intend(&journal).await.unwrap();
     journal.settle(ticket, &outcome()).await.unwrap();
     let plain = intend_to(&journal, "get_job_instance_status", &plain_call()).await.unwrap();
+    // Refusals have a queue of their own, so their place beside what is awaited is not fixed.
+    journal.settle(plain, &outcome()).await.unwrap();
     refuse(&journal);
     refusals::refuse_unproved(&journal, "192.0.2.1", "A");
-    journal.settle(plain, &outcome()).await.unwrap();
     journal.close().unwrap();
     let tables = tables();
     let (common, kinds) = tables.split_first().unwrap();
@@ -64,7 +65,7 @@ async fn every_field_of_every_kind_is_documented_and_no_other() {
     for name in MODELLED {
         assert!(plain.remove(name), "{name}");
     }
-    let expected = [start, intent, outcome, &plain, refusal, outcome, sum, stop];
+    let expected = [start, intent, outcome, &plain, outcome, refusal, sum, stop];
     let lines = lines(&text(journal.path(), 1));
     let kinds: Vec<_> = lines.iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(lines.len(), expected.len(), "{kinds:?}");
