@@ -1,19 +1,20 @@
 //! The fields of each kind of record, and what of a call may stand in them.
 
 mod plain;
+mod run;
 
 use std::{fmt::Write as _, io};
 
 use esbgate_core::{Intent, OutcomeRecord, RefusalRecord};
-use esbgate_model::{
-    Account, CallbackUrl, ComponentCall, Content, FastExecuteScript, Host, Name, Scope, Script,
-    Target,
-};
+use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope};
 use serde::Serialize;
 
-use self::plain::{PlainLine, plain};
+use self::{
+    plain::{PlainLine, plain},
+    run::{RunLine, run},
+};
 use crate::{
-    keyed::{HashKey, Keyed, hex, sha256_hex},
+    keyed::{HashKey, Keyed, sha256_hex},
     unproved::{Caller, Sum},
 };
 
@@ -55,21 +56,6 @@ pub(crate) struct StopLine {
     pub(crate) open_intents: u64,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(tag = "source", rename_all = "snake_case")]
-enum ScriptLine<'a> {
-    Version { id: i64 },
-    Id { id: Text<'a> },
-    Content { sha256: String, bytes: usize, language: &'static str },
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum AccountLine<'a> {
-    Id(i64),
-    Alias(Text<'a>),
-}
-
 /// A list, or its hash when it is long.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -94,33 +80,12 @@ struct CallbackLine<'a> {
     query: Option<Keyed<'a>>,
 }
 
-#[derive(Debug, Serialize)]
-struct PasswordsLine<'a> {
-    count: usize,
-    value: Keyed<'a>,
-}
-
 /// What of a call is written, by its model.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum AskedLine<'a> {
     Run(Box<RunLine<'a>>),
     Plain(Box<PlainLine<'a>>),
-}
-
-#[derive(Debug, Serialize)]
-struct RunLine<'a> {
-    account: AccountLine<'a>,
-    script: ScriptLine<'a>,
-    script_param: Option<Keyed<'a>>,
-    sensitive: Option<bool>,
-    timeout: Option<u32>,
-    task_name: Option<Text<'a>>,
-    target: TargetLine,
-    rolling: bool,
-    windows_interpreter: Option<Text<'a>>,
-    start_task: Option<bool>,
-    host_passwords: Option<PasswordsLine<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -196,29 +161,6 @@ fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> List {
     List::Long { sha256: sha256_hex(all.as_bytes()) }
 }
 
-fn target(target: &Target) -> TargetLine {
-    TargetLine {
-        host_ids: target.host_ids.len(),
-        hosts: target.hosts.len(),
-        groups: target.groups.len(),
-        nodes: target.nodes.len(),
-        host_id_list: list(&target.host_ids, i64::to_string),
-        ip_list: list(&target.hosts, |Host { cloud, ip }| format!("{cloud}:{ip}")),
-    }
-}
-
-fn script(script: &Script) -> ScriptLine<'_> {
-    match script {
-        Script::Version(id) => ScriptLine::Version { id: *id },
-        Script::Id(id) => ScriptLine::Id { id: Text::from(&**id) },
-        Script::Content(Content { text, sha256, language, .. }) => ScriptLine::Content {
-            sha256: hex(sha256),
-            bytes: text.len(),
-            language: language.as_str(),
-        },
-    }
-}
-
 fn callback<'a>(url: Option<&'a CallbackUrl>, key: &'a HashKey) -> Option<CallbackLine<'a>> {
     url.map(|url| CallbackLine {
         url: Text::from(url.without_query()),
@@ -226,33 +168,6 @@ fn callback<'a>(url: Option<&'a CallbackUrl>, key: &'a HashKey) -> Option<Callba
             .filter(|query| !query.is_empty())
             .map(|query| key.hash("callback_query", [query])),
     })
-}
-
-fn passwords<'a>(call: &FastExecuteScript, key: &'a HashKey) -> Option<PasswordsLine<'a>> {
-    let list = &call.host_passwords;
-    (!list.is_empty()).then(|| PasswordsLine {
-        count: list.len(),
-        value: key.hash("host_password_list", list.iter().map(|one| one.encrypted.expose())),
-    })
-}
-
-fn run<'a>(call: &'a FastExecuteScript, key: &'a HashKey) -> RunLine<'a> {
-    RunLine {
-        account: match &call.account {
-            Account::Id(id) => AccountLine::Id(*id),
-            Account::Alias(alias) => AccountLine::Alias(Text::from(&**alias)),
-        },
-        script: script(&call.script),
-        script_param: call.param.as_ref().map(|p| key.hash("script_param", [p.text.as_str()])),
-        sensitive: call.sensitive,
-        timeout: call.timeout,
-        task_name: call.task_name.as_deref().map(Text::from),
-        target: target(&call.target),
-        rolling: call.rolling.is_some(),
-        windows_interpreter: call.windows_interpreter.as_deref().map(Text::from),
-        start_task: call.start_task,
-        host_passwords: passwords(call, key),
-    }
 }
 
 /// The members of an intent.
@@ -272,10 +187,8 @@ pub(crate) fn intent(intent: &Intent<'_>, key: &HashKey) -> serde_json::Result<V
         scope_type: call.scope().map(Scope::kind),
         scope_id: call.scope().map(Scope::id),
         asked: match call {
-            ComponentCall::FastExecuteScript(run) => AskedLine::Run(Box::new(self::run(run, key))),
-            ComponentCall::Plain(plain) => {
-                AskedLine::Plain(Box::new(self::plain(plain, call, key)?))
-            }
+            ComponentCall::FastExecuteScript(call) => AskedLine::Run(Box::new(run(call, key))),
+            ComponentCall::Plain(own) => AskedLine::Plain(Box::new(plain(own, call, key)?)),
         },
         callback: callback(call.callback(), key),
         losers: call.losers(),
