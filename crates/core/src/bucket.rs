@@ -4,12 +4,13 @@
 //! judgement depends on nothing but the call. The promise: in any window, what was admitted and not given
 //! back is at most rate × window + burst.
 
+mod carry_over;
 mod give_back;
 
 use std::{
     num::NonZeroU32,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -137,6 +138,8 @@ pub struct Bucket {
     latest: Latest,
     give_backs: GiveBacks,
     limiter: RateLimiter<Receipt, Cell, Latest, StateInformationMiddleware>,
+    /// The bucket with the numbers of a later policy.
+    successor: OnceLock<Arc<Self>>,
 }
 
 impl Bucket {
@@ -150,7 +153,8 @@ impl Bucket {
             .unwrap_or(governor::Quota::per_second(NonZeroU32::MAX))
             .allow_burst(quota.burst);
         let limiter = RateLimiter::new(limit, cell.clone(), latest.clone());
-        Arc::new(Self { quota, cell, latest, give_backs: GiveBacks::default(), limiter })
+        let give_backs = GiveBacks::default();
+        Arc::new(Self { quota, cell, latest, give_backs, limiter, successor: OnceLock::new() })
     }
 
     /// Its numbers.
@@ -159,8 +163,22 @@ impl Bucket {
         self.quota
     }
 
-    /// Takes `units` for something that arrived at `at`.
+    /// Takes `units` for something that arrived at `at`. Where a later policy has changed the numbers, that one's
+    /// bucket decides.
     pub fn take(
+        self: &Arc<Self>,
+        units: NonZeroU32,
+        at: Duration,
+    ) -> Result<(Charge, Left), Refused> {
+        let taken = self.take_here(units, at);
+        // Looked up afterwards: a charge that was not carried over finds the successor, and is judged there.
+        match self.successor.get() {
+            Some(successor) => successor.take(units, at),
+            None => taken,
+        }
+    }
+
+    fn take_here(
         self: &Arc<Self>,
         units: NonZeroU32,
         at: Duration,

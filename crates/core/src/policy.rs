@@ -267,23 +267,27 @@ impl Policy {
 /// Live state that survives reloads: the compiler borrows it, the request path never sees it.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    apps: HashMap<Name, (Limits, AppState)>,
+    // Applications that a policy does not name any more are kept: one that comes back must not come back full.
+    apps: HashMap<Name, AppState>,
 }
 
 impl Ledger {
-    /// The state of an application; each budget is kept while its numbers are unchanged.
+    /// The state of an application under `limits`. What was spent of a budget stays spent, and who is inside stays
+    /// counted, whatever the numbers become.
     pub fn state(&mut self, app: &Name, limits: Limits) -> AppState {
-        let known = self.apps.get(app);
-        let bucket = |quota: Quota, kept: Option<&Arc<Bucket>>| match kept {
-            Some(bucket) if bucket.quota() == quota => Arc::clone(bucket),
-            Some(_) | None => Bucket::new(quota),
+        let state = match self.apps.get(app) {
+            Some(known) => AppState {
+                calls: known.calls.with_quota(limits.calls),
+                slots: known.slots.clone(),
+                host_runs: known.host_runs.with_quota(limits.host_runs),
+            },
+            None => AppState {
+                calls: Bucket::new(limits.calls),
+                slots: Rooms::default(),
+                host_runs: Bucket::new(limits.host_runs),
+            },
         };
-        let state = AppState {
-            calls: bucket(limits.calls, known.map(|(_, state)| &state.calls)),
-            slots: known.map(|(_, state)| state.slots.clone()).unwrap_or_default(),
-            host_runs: bucket(limits.host_runs, known.map(|(_, state)| &state.host_runs)),
-        };
-        self.apps.insert(app.clone(), (limits, state.clone()));
+        self.apps.insert(app.clone(), state.clone());
         state
     }
 }
