@@ -8,7 +8,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use esbgate_core::{
     App, BodyBudget, Carrier, Claims, HeadRules, Issuer, IssuerKey, Ledger, Limits, MatchRoute,
     Metrics, Parse, Peer, Policy, PolicyHandle, ProveApp, Quota, ReceivedAt, ReceivedRequest,
-    RoutedCall, Stage, Trace, TraceSink,
+    Risks, RoutedCall, Stage, Trace, TraceSink,
 };
 use esbgate_model::{Name, Secret, Switches, dialect::Credential};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
@@ -58,6 +58,7 @@ impl Caller {
             generation: 1,
             apps: [(app.code.clone(), Arc::new(app))].into(),
             issuers: vec![issuer],
+            risks: Risks::default(),
         };
         let head = HeadRules { hosts: vec!["gate".into()], ..HeadRules::default() };
         let parse = Parse(Arc::new(head));

@@ -20,6 +20,7 @@ mod policy_spec;
 mod problem;
 mod reach_check;
 mod reserved;
+mod risk_check;
 mod shape;
 mod term;
 mod units;

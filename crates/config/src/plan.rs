@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use esbgate_core::{
-    App, AppKey, Binding, CertificateName, Grant, HttpStatus, Issuer, Limits, Policy, Users,
+    App, AppKey, Binding, CertificateName, Grant, HttpStatus, Issuer, Limits, Policy, RiskRules,
+    Risks, Users,
 };
 use esbgate_model::{Name, Switches, dialect::Credential};
 
@@ -12,6 +13,7 @@ use esbgate_model::{Name, Switches, dialect::Credential};
 pub struct Plan {
     pub(crate) apps: Vec<PlannedApp>,
     pub(crate) issuers: Vec<Issuer>,
+    pub(crate) risks: RiskRules,
 }
 
 /// An application without its live state.
@@ -54,6 +56,8 @@ impl Plan {
             (app.code, Arc::new(bound))
         });
         let apps = apps.collect();
-        Policy { generation: binding.generation, apps, issuers: self.issuers }
+        let metrics = binding.metrics.risks(&self.risks);
+        let risks = Risks { rules: self.risks, metrics };
+        Policy { generation: binding.generation, apps, issuers: self.issuers, risks }
     }
 }

@@ -19,8 +19,9 @@ use crate::{
     lookup::Lookup,
     node::{Key, Node, Place, Spanned},
     plan::Plan,
-    policy_spec::{AppSpec, DefaultsSpec, GrantSpec, IssuerSpec, PolicySpec},
+    policy_spec::{AppSpec, DefaultsSpec, GrantSpec, IssuerSpec, PolicySpec, RiskSpec},
     problem::{Faults, Problem, Warning},
+    risk_check::risks,
     yaml,
 };
 
@@ -36,6 +37,7 @@ pub struct PolicyDocument {
     /// Under its name, and without a spec where the shape is wrong.
     pub(crate) issuers: BTreeMap<String, Option<Spanned<IssuerSpec>>>,
     pub(crate) apps: BTreeMap<String, AppDocument>,
+    risks: Vec<Spanned<RiskSpec>>,
 }
 
 /// One application, read as far as its shape allows.
@@ -79,6 +81,8 @@ impl PolicyDocument {
             (key.name.clone(), faults.spec(node, &format!("issuers.{}", key.name)))
         });
         let issuers = issuers.collect();
+        let risks = root.get("risks").map_or(&[][..], Node::elements).iter();
+        let risks = risks.filter_map(|node| faults.spec(node, "risks")).collect();
         let apps = piece("apps").iter();
         let apps = apps
             .map(|(key, node)| (key.name.clone(), AppDocument::read(key, node, &mut faults)))
@@ -91,6 +95,7 @@ impl PolicyDocument {
             defaults,
             issuers,
             apps,
+            risks,
         })
     }
 
@@ -138,7 +143,8 @@ impl PolicyDocument {
         let known = Known { document: self, grounds, now };
         let apps = self.apps.iter();
         let apps = apps.filter_map(|(code, one)| app(code, one, &known, &mut faults)).collect();
-        faults.end(Plan { apps, issuers })
+        let risks = risks(&self.risks, &mut faults);
+        faults.end(Plan { apps, issuers, risks })
     }
 
     /// The numbers of applications that have none of their own, if they have the right shape.

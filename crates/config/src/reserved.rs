@@ -14,7 +14,7 @@ const fn reserve(beside: &'static str, name: &'static str, instead: &'static str
     Reserved { beside, name, instead }
 }
 
-const TABLE: [Reserved; 16] = [
+const TABLE: [Reserved; 15] = [
     // esbgate.yaml
     reserve("upstream", "admin", "there is no admin socket: take the key out"),
     reserve("upstream", "fleet", "each gateway counts alone: give each its share of the budgets"),
@@ -23,11 +23,6 @@ const TABLE: [Reserved; 16] = [
     reserve("hmac_key", "retain", "remove old folders below `dir` by a job of your own"),
     reserve("strict", "best_effort", "write strict: without a record nothing is executed"),
     // policy.yaml
-    reserve(
-        "apps",
-        "risks",
-        "no script is read for risks: allow scripts by `versions` or `sha256` instead",
-    ),
     reserve("apps", "freeze", "take the rules out of `allow`"),
     reserve("apps", "tests", "take them out; `esbgate policy check` is what can be asked"),
     reserve("components", "hours", "take the rule out of `allow` while it must not hold"),

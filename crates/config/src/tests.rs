@@ -3,6 +3,7 @@
 mod doc;
 mod meaning;
 mod reserved;
+mod risks;
 mod shape;
 
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc, time::Duration};
@@ -84,7 +85,7 @@ fn every_fault_has_its_line_and_words() {
         ("cookie: false", "cokie: false", "unknown key `cokie`"),
         ("cookie: false", "token: false", "duplicate key"),
         ("version: 1", "version: 2", "only version 1"),
-        ("\napps:", "\nrisks: []\napps:", "`risks` is not available in this version"),
+        ("\napps:", "\nfreeze: []\napps:", "`freeze` is not available in this version"),
     ];
     for (from, to, words) in table {
         let (text, problems) = broken(from, to);

@@ -1,11 +1,16 @@
 //! Establishes the rule that allows the call. One rule must cover the whole call.
 
+use std::{cell::LazyCell, sync::Arc};
+
 use esbgate_model::{
     Account, Code, Component, ComponentCall, FastExecuteScript, Faults, PlainCall, Reach, Rule,
     Scope, Script, Target,
 };
 
-use crate::{FreshCall, Grant, Rejection, Stage, policy::TargetGrant};
+use crate::{
+    FreshCall, Grant, Rejection, RiskMatch, RoutedCall, Stage, policy::TargetGrant, risk::refused,
+    trace::note,
+};
 
 /// A call that a rule allows.
 #[derive(Debug)]
@@ -13,6 +18,7 @@ pub struct GrantedCall {
     fresh: FreshCall,
     grant: Box<str>,
     host_runs: u64,
+    risk: Arc<[RiskMatch]>,
 }
 
 impl GrantedCall {
@@ -34,6 +40,12 @@ impl GrantedCall {
         self.host_runs
     }
 
+    /// The risk rules that the call matches, and may pass all the same.
+    #[must_use]
+    pub fn risk(&self) -> &[RiskMatch] {
+        &self.risk
+    }
+
     pub(crate) fn into_fresh(self) -> FreshCall {
         self.fresh
     }
@@ -50,13 +62,25 @@ impl Stage for Authorize {
     fn run(&self, fresh: FreshCall) -> Result<GrantedCall, Rejection> {
         let call = fresh.authenticated().call();
         let app_call = call.admitted().app_call();
-        let component = app_call.routed().component();
+        let routed = app_call.routed();
+        let component = routed.component();
         let mut furthest: Option<Shortfall> = None;
+        // Read once a rule covers the rest, so that a call without rights costs no look at its script.
+        let matches = LazyCell::new(|| matches(routed, call.asked()));
         for grant in &app_call.app().allow {
-            match judge(grant, component, call.asked()) {
+            let judged =
+                judge(grant, component, call.asked()).and_then(|host_runs| {
+                    match refused(&matches, reviewed(grant, call.asked())) {
+                        None => Ok(host_runs),
+                        Some(faults) => {
+                            Err(Shortfall { depth: 6, code: Code::ScriptAtRisk, faults })
+                        }
+                    }
+                });
+            match judged {
                 Ok(host_runs) => {
-                    let grant = grant.name.clone();
-                    return Ok(GrantedCall { fresh, grant, host_runs });
+                    let (grant, risk) = (grant.name.clone(), Arc::clone(&matches));
+                    return Ok(GrantedCall { fresh, grant, host_runs, risk });
                 }
                 Err(shortfall) => {
                     // The rule that came closest tells the caller most.
@@ -69,6 +93,30 @@ impl Stage for Authorize {
         let Shortfall { code, faults, .. } =
             furthest.unwrap_or_else(|| Shortfall::one(0, Code::AppNoPermission, component.name()));
         Err(Rejection::NotGranted { code, faults: Box::new(faults) })
+    }
+}
+
+/// The risk rules that the call matches, counted and noted.
+fn matches(routed: &RoutedCall, call: &ComponentCall) -> Arc<[RiskMatch]> {
+    let risks = &routed.policy().risks;
+    let matches: Arc<[RiskMatch]> = risks.rules.judge(call).into();
+    for found in &*matches {
+        risks.metrics.matched(found);
+    }
+    note(&routed.parsed().trace().risk, Arc::clone(&matches));
+    matches
+}
+
+/// Whether what runs is what somebody reviewed: a version cannot be published anew, and content is what it is
+/// where the rule names its hash. An id can.
+fn reviewed(grant: &Grant, call: &ComponentCall) -> bool {
+    match call {
+        ComponentCall::FastExecuteScript(call) => match &call.script {
+            Script::Version(_) => true,
+            Script::Id(_) => false,
+            Script::Content(content) => grant.scripts.sha256.contains(&content.sha256),
+        },
+        ComponentCall::Plain(_) => false,
     }
 }
 

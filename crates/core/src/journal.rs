@@ -154,6 +154,7 @@ impl<J: Journal> Bracket for WriteAhead<J> {
             generation: routed.policy().generation,
             grant: granted.grant(),
             acts_as: &app_call.app().acts_as.app_code,
+            risk: granted.risk(),
         };
         let ticket = self.0.intend(&intent).await?;
         Ok(JournaledCall { charged, ticket })

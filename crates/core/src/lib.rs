@@ -26,11 +26,13 @@ mod prove_app;
 mod received;
 mod record;
 mod rejection;
+mod risk;
 mod room;
 mod route;
 mod signatures;
 mod step;
 mod trace;
+mod xray;
 
 pub use self::{
     admit::{Admit, AdmittedCall},
@@ -47,7 +49,7 @@ pub use self::{
     login::{Login, LoginDown, Verdict},
     metrics::{
         AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics, OutcomeClass,
-        RecordKind, UpstreamMetrics, UpstreamResult,
+        RecordKind, RiskMetrics, UpstreamMetrics, UpstreamResult,
     },
     network::Network,
     once::{FreshCall, Once},
@@ -55,13 +57,14 @@ pub use self::{
     peer::Peer,
     policy::{
         AccountGrant, Allow, App, AppKey, AppState, Binding, BusinessGrant, Exemption, Grant,
-        HttpStatus, Ledger, Limits, Policy, PolicyHandle, ScriptGrant, TargetGrant, Users,
+        HttpStatus, Ledger, Limits, Policy, PolicyHandle, Risks, ScriptGrant, TargetGrant, Users,
     },
     prepare::{OutgoingMessage, Prepare, UpstreamRequest},
     prove_app::{AppCall, AppProof, ProofThrottle, ProveApp},
     received::{BodyBudget, BodyPermit, CertificateName, Clock, ReceivedAt, ReceivedRequest},
     record::{Intent, Journal, JournalDown, OutcomeRecord, RefusalRecord, Ticket},
     rejection::{AppFault, Rejection, UserFault},
+    risk::{PatternFault, RiskAction, RiskField, RiskMatch, RiskRule, RiskRules, UNFOLDABLE},
     room::{Room, Rooms},
     route::{MatchRoute, RoutedCall},
     step::{Bracket, Gather, Stage},

@@ -3,6 +3,7 @@
 
 mod journal;
 mod login;
+mod risk;
 mod upstream;
 
 use std::{
@@ -21,6 +22,7 @@ use crate::Grant;
 pub use self::{
     journal::{JournalMetrics, RecordKind},
     login::{CacheResult, LoginMetrics, LoginResult},
+    risk::RiskMetrics,
     upstream::{UpstreamMetrics, UpstreamResult},
 };
 
@@ -105,6 +107,7 @@ pub struct Metrics {
     apps: IntGauge,
     loaded: Gauge,
     credential_refusals: IntCounterVec,
+    risk_matches: IntCounterVec,
     /// The ESB client's.
     pub upstream: UpstreamMetrics,
     /// The login client's.
@@ -246,6 +249,11 @@ impl Metrics {
                 "esbgate_upstream_credential_refusals_total",
                 "Times that the ESB refused the gateway's own credential.",
                 &["credential"],
+            )?,
+            risk_matches: counter(
+                "esbgate_risk_matches_total",
+                "Calls that a risk rule of the policy matched.",
+                &["rule", "action"],
             )?,
             upstream: UpstreamMetrics::register(registry)?,
             login: LoginMetrics::register(registry)?,

@@ -14,9 +14,9 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 
 use crate::{
-    Bucket, CertificateName, Quota, Rooms,
+    Bucket, CertificateName, Quota, RiskRules, Rooms,
     jwt::Issuer,
-    metrics::{AppMetrics, Metrics},
+    metrics::{AppMetrics, Metrics, RiskMetrics},
 };
 
 /// What a rule allows of one dimension. Absent and empty allow nothing.
@@ -249,6 +249,17 @@ pub struct Policy {
     pub apps: HashMap<Name, Arc<App>>,
     /// Issuers of JWTs.
     pub issuers: Vec<Issuer>,
+    /// What scripts are read for.
+    pub risks: Risks,
+}
+
+/// The risk rules and their series.
+#[derive(Debug, Default)]
+pub struct Risks {
+    /// The rules.
+    pub rules: RiskRules,
+    /// Their series.
+    pub metrics: RiskMetrics,
 }
 
 impl Policy {

@@ -7,7 +7,7 @@ use std::future::Future;
 
 use esbgate_model::{ComponentCall, Executed, Name, Secret};
 
-use crate::{ReceivedAt, authenticate::UserProof, prove_app::AppProof, room::Room};
+use crate::{ReceivedAt, RiskMatch, authenticate::UserProof, prove_app::AppProof, room::Room};
 
 /// The journal takes no records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,8 @@ pub struct Intent<'a> {
     pub grant: &'a str,
     /// The credential that the gateway acts as.
     pub acts_as: &'a Name,
+    /// The risk rules that the call matches.
+    pub risk: &'a [RiskMatch],
 }
 
 /// What came of it.
@@ -91,6 +93,8 @@ pub struct RefusalRecord<'a> {
     pub code_name: &'static str,
     /// The generation of policy that judged.
     pub generation: Option<u64>,
+    /// The risk rules that the call matches.
+    pub risk: &'a [RiskMatch],
 }
 
 /// The promise of the journal that an intent is on record and that its outcome has room.

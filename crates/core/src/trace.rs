@@ -8,7 +8,7 @@ use std::sync::{
 
 use esbgate_model::{Code, Component, Executed, Language, Name};
 
-use crate::{Peer, ReceivedAt, Rejection, metrics::OutcomeClass, policy::App};
+use crate::{Peer, ReceivedAt, Rejection, RiskMatch, metrics::OutcomeClass, policy::App};
 
 /// Who is told when a request is over.
 pub trait TraceSink: Send + Sync + std::fmt::Debug {
@@ -47,6 +47,8 @@ pub struct Trace {
     pub budget: OnceLock<BudgetLeft>,
     /// Host-runs that were paid.
     pub host_runs: OnceLock<u64>,
+    /// The risk rules that the call matches, once it is judged.
+    pub risk: OnceLock<Arc<[RiskMatch]>>,
     /// The code of our own answer, with the reason for the log.
     pub rejection: OnceLock<(Code, String)>,
     /// How it ended.
@@ -80,6 +82,7 @@ impl Trace {
             generation: OnceLock::new(),
             budget: OnceLock::new(),
             host_runs: OnceLock::new(),
+            risk: OnceLock::new(),
             rejection: OnceLock::new(),
             outcome: OnceLock::new(),
             upstream_request_id: OnceLock::new(),

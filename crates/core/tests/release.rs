@@ -18,8 +18,8 @@ use esbgate_core::{
     Bracket, BusinessGrant, Charge, Exemption, Gather, Grant, HeadRules, Intent, Interpret,
     Introspect, Journal, JournalDown, JournaledCall, Ledger, Limits, Login, LoginDown, MatchRoute,
     Metrics, NotSent, Once, OutcomeRecord, Parse, Peer, Policy, PolicyHandle, Prepare, ProveApp,
-    Quota, ReceivedAt, ReceivedRequest, RefusalRecord, Rooms, ScriptGrant, Stage, TargetGrant,
-    Ticket, Trace, TraceSink, Users, Verdict, WriteAhead,
+    Quota, ReceivedAt, ReceivedRequest, RefusalRecord, Risks, Rooms, ScriptGrant, Stage,
+    TargetGrant, Ticket, Trace, TraceSink, Users, Verdict, WriteAhead,
 };
 use esbgate_model::{
     Executed, Name, Secret, Switches,
@@ -125,8 +125,12 @@ fn app() -> App {
 /// A call there is room for.
 fn admitted() -> AdmittedCall {
     let app = app();
-    let policy =
-        Policy { generation: 1, apps: [(app.code.clone(), Arc::new(app))].into(), issuers: vec![] };
+    let policy = Policy {
+        generation: 1,
+        apps: [(app.code.clone(), Arc::new(app))].into(),
+        issuers: vec![],
+        risks: Risks::default(),
+    };
     let head = HeadRules { hosts: vec!["gate".into()], ..HeadRules::default() };
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HeaderValue::from_static("gate"));

@@ -5,7 +5,7 @@ mod run;
 
 use std::{fmt::Write as _, io};
 
-use esbgate_core::{Intent, OutcomeRecord, RefusalRecord};
+use esbgate_core::{Intent, OutcomeRecord, RefusalRecord, RiskMatch};
 use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope};
 use serde::Serialize;
 
@@ -110,6 +110,18 @@ struct IntentLine<'a> {
     host_runs: u64,
     generation: u64,
     grant: Text<'a>,
+    risk: Vec<RiskLine<'a>>,
+}
+
+/// A risk rule that the call matches; never what it matched.
+#[derive(Debug, Serialize)]
+struct RiskLine<'a> {
+    rule: &'a str,
+    action: &'static str,
+    field: &'static str,
+    line: usize,
+    column: usize,
+    nesting: u8,
 }
 
 #[derive(Debug, Serialize)]
@@ -147,6 +159,7 @@ struct RefusalLine<'a> {
     component: Option<&'static str>,
     code_name: &'static str,
     generation: Option<u64>,
+    risk: Vec<RiskLine<'a>>,
 }
 
 fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> List {
@@ -159,6 +172,18 @@ fn list<T>(items: &[T], text: impl Fn(&T) -> String) -> List {
         all.push('\n');
     }
     List::Long { sha256: sha256_hex(all.as_bytes()) }
+}
+
+fn risk(matches: &[RiskMatch]) -> Vec<RiskLine<'_>> {
+    let lines = matches.iter().map(|found| RiskLine {
+        rule: &found.rule,
+        action: found.action.as_str(),
+        field: found.field.as_str(),
+        line: found.line,
+        column: found.column,
+        nesting: found.nesting,
+    });
+    lines.collect()
 }
 
 fn callback<'a>(url: Option<&'a CallbackUrl>, key: &'a HashKey) -> Option<CallbackLine<'a>> {
@@ -196,6 +221,7 @@ pub(crate) fn intent(intent: &Intent<'_>, key: &HashKey) -> serde_json::Result<V
         host_runs: intent.host_runs,
         generation: intent.generation,
         grant: intent.grant.into(),
+        risk: risk(intent.risk),
     })
 }
 
@@ -227,6 +253,7 @@ pub(crate) fn refusal(refusal: &RefusalRecord<'_>, app: &Name) -> serde_json::Re
         component: refusal.component,
         code_name: refusal.code_name,
         generation: refusal.generation,
+        risk: risk(refusal.risk),
     })
 }
 

@@ -87,6 +87,7 @@ async fn intend_to(
         generation: 3,
         grant: "g",
         acts_as: &app,
+        risk: &[],
     };
     journal.intend(&intent).await
 }
@@ -117,6 +118,7 @@ fn refuse(journal: &FileJournal) {
         component: None,
         code_name: "NO",
         generation: None,
+        risk: &[],
     });
 }
 

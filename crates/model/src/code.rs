@@ -244,6 +244,12 @@ codes! {
         hint "call a script that the grant names, or ask the platform's admins for a grant"
         zh "应用没有该脚本来源或语言的权限"
         hint "请使用授权范围内的脚本，或联系平台管理员授权";
+    /// A risk rule of the policy refuses the script.
+    ScriptAtRisk = 1649017 "SCRIPT_AT_RISK" FORBIDDEN No Policy
+        en "a risk rule of the platform refuses this script"
+        hint "`faults` names each rule with its place and what to do; or call a reviewed version of the script"
+        zh "脚本命中平台的风险规则"
+        hint "faults 列出命中的规则、位置和处理办法；也可改用已审核的脚本版本";
     /// No grant covers the callback.
     CallbackNotAllowed = 1649016 "CALLBACK_NOT_ALLOWED" FORBIDDEN No Policy
         en "no grant of the application covers this callback_url"

@@ -1,5 +1,7 @@
 //! What is wrong with a call: each fault with its place, its rule and a hint, all of them together.
 
+use std::sync::Arc;
+
 use crate::{Base64Fault, CallbackFault, Language, Text};
 
 /// At most this many faults are written out; the rest are counted.
@@ -102,6 +104,17 @@ pub enum Rule {
     },
     /// Outside what every grant covers.
     NotGranted,
+    /// Matched by a risk rule of the policy.
+    Risk {
+        /// The rule's id.
+        rule: Arc<str>,
+        /// Line of the decoded text, from 1.
+        line: usize,
+        /// In characters, from 1.
+        column: usize,
+        /// What the admins say to do, in the language that they wrote.
+        hint: Arc<str>,
+    },
 }
 
 /// The kinds of JSON values, as [`Rule::Type`] expects them.
@@ -150,6 +163,7 @@ impl Rule {
         "repeated",
         "header",
         "not_granted",
+        "risk",
     ];
 
     /// The stable name in `faults[].rule`.
@@ -185,6 +199,7 @@ impl Rule {
             Self::Repeated => "repeated",
             Self::Header { .. } => "header",
             Self::NotGranted => "not_granted",
+            Self::Risk { .. } => "risk",
         }
     }
 
@@ -239,6 +254,9 @@ impl Rule {
             Self::Repeated => "send it once".into(),
             Self::Header { expected } => format!("expected {}", expected.en),
             Self::NotGranted => "no grant of the application covers this".into(),
+            Self::Risk { rule, line, column, hint } => {
+                format!("risk rule `{rule}` matches at line {line} column {column}: {hint}")
+            }
         }
     }
 
@@ -281,6 +299,9 @@ impl Rule {
             Self::Repeated => "请只发送一次".into(),
             Self::Header { expected } => expected.zh.into(),
             Self::NotGranted => "应用的授权没有覆盖此项".into(),
+            Self::Risk { rule, line, column, hint } => {
+                format!("第 {line} 行第 {column} 列命中风险规则 `{rule}`：{hint}")
+            }
         }
     }
 }

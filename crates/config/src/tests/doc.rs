@@ -7,7 +7,7 @@ use crate::{boot_spec::*, policy_spec::*};
 const DOC: &str = include_str!("../../../../docs/configuration.md");
 
 /// What each section of the document describes.
-const SECTIONS: [(&str, &[&str]); 29] = [
+const SECTIONS: [(&str, &[&str]); 31] = [
     ("esbgate.yaml", BootSpec::KEYS),
     ("listen[]", ListenSpec::KEYS),
     ("listen[].tls", TlsSpec::KEYS),
@@ -25,6 +25,8 @@ const SECTIONS: [(&str, &[&str]); 29] = [
     ("hosts", HostsSpec::KEYS),
     ("issuers.NAME", IssuerSpec::KEYS),
     ("issuers.NAME.claims", ClaimsSpec::KEYS),
+    ("risks[]", RiskSpec::KEYS),
+    ("risks[].examples", ExamplesSpec::KEYS),
     ("apps.CODE", AppSpec::KEYS),
     ("apps.CODE.proofs[].key", KeySpec::KEYS),
     ("apps.CODE.proofs[].jwt", JwtSpec::KEYS),
@@ -38,6 +40,11 @@ const SECTIONS: [(&str, &[&str]); 29] = [
     ("apps.CODE.allow[].targets", TargetsSpec::KEYS),
     ("apps.CODE.allow[].targets.topology[]", NodeSpec::KEYS),
 ];
+
+/// A key as it is written in a file.
+fn bare(key: &str) -> &str {
+    key.trim_start_matches("r#").trim_start_matches('_')
+}
 
 /// The keys of each section's table.
 fn listed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
@@ -58,7 +65,7 @@ fn listed() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
 #[test]
 fn the_document_lists_the_keys_of_every_spec_and_no_other() {
     let specs = SECTIONS.map(|(section, keys)| {
-        (section, keys.iter().map(|key| key.trim_start_matches('_')).collect::<BTreeSet<_>>())
+        (section, keys.iter().map(|key| bare(key)).collect::<BTreeSet<_>>())
     });
     let specs = BTreeMap::from(specs);
     let listed = listed();
@@ -77,7 +84,7 @@ fn the_examples_show_every_key() {
         include_str!("../../../../config/policy.yaml")
     );
     for key in SECTIONS.iter().flat_map(|(_, keys)| *keys) {
-        let key = key.trim_start_matches('_');
+        let key = bare(key);
         assert!(examples.contains(&format!("{key}:")), "{key}");
     }
 }

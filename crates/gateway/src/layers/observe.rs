@@ -65,6 +65,7 @@ impl<J: Journal> TraceSink for Telemetry<J> {
                     component: component.map(Component::name),
                     code_name: code.name(),
                     generation: trace.generation.get().copied(),
+                    risk: trace.risk.get().map(|matches| &**matches).unwrap_or_default(),
                 });
             }
         }
@@ -83,11 +84,19 @@ impl<J: Journal> TraceSink for Telemetry<J> {
             upstream_request_id = trace.upstream_request_id.get().map(|id| &**id),
             upstream_message = trace.upstream_message.get().map(|text| &**text),
             host_runs = trace.host_runs.get(),
+            risk = risks(trace),
             caller_left = trace.abandoned(),
             seconds,
             "request ended"
         );
     }
+}
+
+/// The risk rules that the call matches, each with what it says is done.
+fn risks(trace: &Trace) -> Option<String> {
+    let matches = trace.risk.get().filter(|matches| !matches.is_empty())?;
+    let said = matches.iter().map(|found| format!("{}: {}", found.rule, found.action.as_str()));
+    Some(said.collect::<Vec<_>>().join(", "))
 }
 
 /// Gives each request its trace.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use esbgate_core::{HttpStatus, Rejection, Reply, SettledAnswer, Trace};
+use esbgate_core::{HttpStatus, Rejection, Reply, RiskAction, SettledAnswer, Trace};
 use esbgate_model::{Code, Faults, Kind, Language};
 use esbgate_server::TracedRequest;
 use http::{HeaderName, HeaderValue, Response, StatusCode, Version, header};
@@ -187,10 +187,20 @@ fn json(status: StatusCode, body: Bytes) -> Response<Bytes> {
     response
 }
 
+/// The risk rules that warn, each with the line: `rule;line=3, …`.
+fn warnings(trace: &Trace) -> Option<HeaderValue> {
+    let warn = trace.risk.get()?.iter().filter(|found| found.action == RiskAction::Warn);
+    let said: Vec<_> = warn.map(|found| format!("{};line={}", found.rule, found.line)).collect();
+    if said.is_empty() { None } else { HeaderValue::try_from(said.join(", ")).ok() }
+}
+
 fn finish(response: &mut Response<Bytes>, trace: &Trace) {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(trace.request_id()) {
         headers.insert(REQUEST_ID, id);
+    }
+    if let Some(value) = warnings(trace) {
+        headers.insert(HeaderName::from_static("x-esbgate-risk"), value);
     }
     if let Some(budget) = trace.budget.get() {
         let numbers = [

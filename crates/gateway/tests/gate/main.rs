@@ -23,6 +23,7 @@ mod must_hold;
 mod proxies;
 mod raw_server;
 mod refusals;
+mod risk_rules;
 mod risks;
 mod room;
 mod secrets;

@@ -12,6 +12,7 @@ pub(super) fn refuse_unproved(journal: &FileJournal, peer: &str, code_name: &'st
         component: None,
         code_name,
         generation: None,
+        risk: &[],
     });
 }
 

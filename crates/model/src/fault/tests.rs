@@ -32,6 +32,7 @@ fn samples() -> Vec<Rule> {
         Rule::Repeated,
         Rule::Header { expected: Text { en: "no Upgrade", zh: "不应带 Upgrade" } },
         Rule::NotGranted,
+        Rule::Risk { rule: "a-rule".into(), line: 1, column: 2, hint: "name it".into() },
     ]
 }
 
@@ -66,6 +67,7 @@ fn place(rule: &Rule) -> usize {
         Rule::Repeated => 26,
         Rule::Header { .. } => 27,
         Rule::NotGranted => 28,
+        Rule::Risk { .. } => 29,
     }
 }
 

@@ -1,0 +1,337 @@
+//! Risk rules: what scripts must not say, and what is done about one that does.
+//!
+//! Matching is linear in the text whatever the pattern, and a text that hides more than can be looked at counts as a
+//! match of its own, so no script gets past a rule that denies by being too much work.
+
+use std::sync::Arc;
+
+use esbgate_model::{ComponentCall, Faults, Rule, Script, ScriptLanguage};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+
+use crate::xray::{self, Languages, View};
+
+/// Most that one compiled pattern takes, in bytes.
+const PATTERN_BYTES: usize = 1 << 20;
+
+/// Most that all patterns of one language take, compiled together.
+const SET_BYTES: usize = 64 << 20;
+
+/// What is done about a script that a rule matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RiskAction {
+    /// It is put on record and counted.
+    Observe,
+    /// The caller is told as well.
+    Warn,
+    /// Only a version, or content that the grant pins by its hash, is let through.
+    ReviewedOnly,
+    /// The call is refused.
+    Deny,
+}
+
+impl RiskAction {
+    /// The word in policy, records and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Warn => "warn",
+            Self::ReviewedOnly => "reviewed_only",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// Why a pattern cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct PatternFault(String);
+
+impl From<regex::Error> for PatternFault {
+    fn from(error: regex::Error) -> Self {
+        match error {
+            // The text before the last line is a picture of the pattern.
+            regex::Error::Syntax(text) => {
+                let last = text.lines().last().unwrap_or_default();
+                Self(last.trim_start_matches("error: ").to_owned())
+            }
+            regex::Error::CompiledTooBig(limit) => {
+                Self(format!("the pattern takes more than {limit} bytes when it is compiled"))
+            }
+            error => Self(error.to_string()),
+        }
+    }
+}
+
+/// One rule.
+#[derive(Debug, Clone)]
+pub struct RiskRule {
+    id: Arc<str>,
+    languages: Vec<ScriptLanguage>,
+    pattern: Regex,
+    action: RiskAction,
+    hint: Arc<str>,
+}
+
+impl RiskRule {
+    /// Compiles a rule. In `pattern`, `^` and `$` are ends of lines, and classes such as `\w` are ASCII.
+    pub fn new(
+        id: &str,
+        languages: Vec<ScriptLanguage>,
+        pattern: &str,
+        action: RiskAction,
+        hint: &str,
+    ) -> Result<Self, PatternFault> {
+        let pattern = RegexBuilder::new(pattern)
+            .multi_line(true)
+            .unicode(false)
+            .size_limit(PATTERN_BYTES)
+            .build()?;
+        if pattern.is_match(b"") {
+            return Err(PatternFault("the pattern matches the empty text".into()));
+        }
+        Ok(Self { id: id.into(), languages, pattern, action, hint: hint.into() })
+    }
+
+    /// The rule's name.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What is done.
+    #[must_use]
+    pub fn action(&self) -> RiskAction {
+        self.action
+    }
+}
+
+/// The id under which a text that could not be unfolded is told.
+pub const UNFOLDABLE: &str = "unfoldable";
+
+/// What of a call was matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RiskField {
+    /// The script.
+    Content,
+    /// Its parameters.
+    Param,
+}
+
+impl RiskField {
+    /// The field's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Content => "script_content",
+            Self::Param => "script_param",
+        }
+    }
+}
+
+/// A rule that a call matches, and where it does first.
+#[derive(Debug, Clone)]
+pub struct RiskMatch {
+    /// The rule's name.
+    pub rule: Arc<str>,
+    /// What the rule says is done.
+    pub action: RiskAction,
+    /// What of the call.
+    pub field: RiskField,
+    /// The line of the decoded text, from 1; of a payload, where its outermost wrapping has it.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// How many wrappings were taken off.
+    pub nesting: u8,
+    /// What the admins say to do.
+    pub hint: Arc<str>,
+    /// Its place among the series.
+    pub(crate) series: usize,
+}
+
+/// The rules of one language, to be looked for all at once.
+#[derive(Debug)]
+struct Set {
+    patterns: RegexSet,
+    /// The rule of each pattern.
+    rules: Vec<usize>,
+}
+
+/// All rules of a policy.
+#[derive(Debug, Default)]
+pub struct RiskRules {
+    rules: Vec<RiskRule>,
+    /// In the order of [`ScriptLanguage::ALL`]; none where no rule reads the language.
+    sets: [Option<Set>; 5],
+}
+
+impl RiskRules {
+    /// Compiles the rules together.
+    pub fn new(rules: Vec<RiskRule>) -> Result<Self, PatternFault> {
+        let mut sets = [const { None }; 5];
+        for language in ScriptLanguage::ALL {
+            let of_language: Vec<usize> = rules
+                .iter()
+                .enumerate()
+                .filter(|(_, rule)| rule.languages.contains(&language))
+                .map(|(index, _)| index)
+                .collect();
+            let patterns = of_language.iter().filter_map(|index| rules.get(*index));
+            let patterns = RegexSetBuilder::new(patterns.map(|rule| rule.pattern.as_str()))
+                .multi_line(true)
+                .unicode(false)
+                .size_limit(SET_BYTES)
+                .build()?;
+            if let Some(set) = sets.get_mut(xray::index(language))
+                && !of_language.is_empty()
+            {
+                *set = Some(Set { patterns, rules: of_language });
+            }
+        }
+        Ok(Self { rules, sets })
+    }
+
+    /// The rules, in the order of the policy.
+    #[must_use]
+    pub fn list(&self) -> &[RiskRule] {
+        &self.rules
+    }
+
+    /// The rules that a script in this language matches, in the order of the policy.
+    #[must_use]
+    pub fn judge_script(&self, language: ScriptLanguage, text: &str) -> Vec<RiskMatch> {
+        let mut found = Found::new(self);
+        found.look_at(RiskField::Content, text, Languages::one(language));
+        found.matches()
+    }
+
+    /// The rules that a call matches, in the order of the policy. Of a script that is named by id or version only
+    /// the parameters are there to be read; nothing says in which language, so all rules read them.
+    #[must_use]
+    pub(crate) fn judge(&self, call: &ComponentCall) -> Vec<RiskMatch> {
+        let ComponentCall::FastExecuteScript(call) = call else { return Vec::new() };
+        if self.rules.is_empty() {
+            return Vec::new();
+        }
+        let mut found = Found::new(self);
+        let languages = match &call.script {
+            Script::Content(content) => {
+                let languages = Languages::one(content.language);
+                found.look_at(RiskField::Content, &content.text, languages);
+                languages
+            }
+            Script::Id(_) | Script::Version(_) => Languages::ALL,
+        };
+        if let Some(param) = &call.param {
+            found.look_at(RiskField::Param, &param.text, languages);
+        }
+        found.matches()
+    }
+
+    /// The strictest of the actions that cannot be taken on a text that was not looked at whole.
+    fn unfoldable(&self) -> Option<RiskAction> {
+        let strict = |rule: &RiskRule| match rule.action {
+            RiskAction::Observe | RiskAction::Warn => None,
+            RiskAction::ReviewedOnly | RiskAction::Deny => Some(rule.action),
+        };
+        self.rules.iter().filter_map(strict).max()
+    }
+}
+
+/// What is found in a call, at most one place for each rule.
+struct Found<'r> {
+    rules: &'r RiskRules,
+    places: Vec<Option<RiskMatch>>,
+    unfoldable: Option<RiskMatch>,
+}
+
+impl<'r> Found<'r> {
+    fn new(rules: &'r RiskRules) -> Self {
+        Self { rules, places: vec![None; rules.rules.len()], unfoldable: None }
+    }
+
+    fn look_at(&mut self, field: RiskField, text: &str, languages: Languages) {
+        if xray::unfold(text.as_bytes(), languages, |view| self.look(field, text, view)) {
+            return;
+        }
+        let Some(action) = self.rules.unfoldable() else { return };
+        self.unfoldable.get_or_insert_with(|| RiskMatch {
+            rule: UNFOLDABLE.into(),
+            action,
+            field,
+            line: 1,
+            column: 1,
+            nesting: xray::DEPTH,
+            hint: "wrap less in one another, or publish the script and call its version".into(),
+            series: self.rules.rules.len(),
+        });
+    }
+
+    fn look(&mut self, field: RiskField, text: &str, view: &View<'_>) {
+        let sets = ScriptLanguage::ALL.into_iter().zip(&self.rules.sets);
+        let sets = sets.filter(|(language, _)| view.languages.has(*language));
+        for set in sets.filter_map(|(_, set)| set.as_ref()) {
+            for pattern in &set.patterns.matches(view.text) {
+                let Some(index) = set.rules.get(pattern).copied() else { continue };
+                let (Some(rule), Some(place @ None)) =
+                    (self.rules.rules.get(index), self.places.get_mut(index))
+                else {
+                    continue;
+                };
+                let start = rule.pattern.find(view.text).map_or(0, |found| found.start());
+                let (line, column) = line_and_column(text, view.place(start));
+                *place = Some(RiskMatch {
+                    rule: Arc::clone(&rule.id),
+                    action: rule.action,
+                    field,
+                    line,
+                    column,
+                    nesting: view.depth,
+                    hint: Arc::clone(&rule.hint),
+                    series: index,
+                });
+            }
+        }
+    }
+
+    fn matches(self) -> Vec<RiskMatch> {
+        self.places.into_iter().chain([self.unfoldable]).flatten().collect()
+    }
+}
+
+/// Both from 1; the column in characters.
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());
+    let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let lines = before.iter().filter(|byte| **byte == b'\n').count();
+    let in_line = before.get(line_start..).unwrap_or_default();
+    // What continues a character in UTF-8 begins with the bits 10.
+    let characters = in_line.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+    (lines + 1, characters + 1)
+}
+
+/// The faults of a call that is refused for what it matches, `reviewed` or not; none if it may pass.
+pub(crate) fn refused(matches: &[RiskMatch], reviewed: bool) -> Option<Faults> {
+    let mut faults = Faults::default();
+    for found in matches {
+        let passes = match found.action {
+            RiskAction::Observe | RiskAction::Warn => true,
+            RiskAction::ReviewedOnly => reviewed,
+            RiskAction::Deny => false,
+        };
+        if !passes {
+            let rule = Rule::Risk {
+                rule: Arc::clone(&found.rule),
+                line: found.line,
+                column: found.column,
+                hint: Arc::clone(&found.hint),
+            };
+            faults.push(found.field.as_str(), rule);
+        }
+    }
+    (!faults.is_empty()).then_some(faults)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Looks inside scripts: what a script would hand to an interpreter, to a fixed depth and within a fixed number of
+//! bytes, so that a rule sees a payload and not only its wrapping.
+//!
+//! Everything is bytes, because what Base64 hides need not be UTF-8. One pass over each text, no recursion, and no
+//! text that makes it fail: what is not understood is passed over, and the text around it is still matched.
+
+mod commands;
+mod encoded;
+mod lines;
+mod payloads;
+
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    hash::{BuildHasher as _, RandomState},
+};
+
+use esbgate_model::ScriptLanguage;
+
+use self::{commands::Dialect, lines::Lines};
+
+/// How many wrappings are taken off.
+pub(crate) const DEPTH: u8 = 4;
+
+/// Most bytes of payloads that one call unfolds to.
+pub(crate) const MOST_BYTES: usize = 8 << 20;
+
+/// What a payload counts as besides its bytes, so that many small ones are bounded too.
+const EACH: usize = 64;
+
+/// A set of script languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Languages(u8);
+
+impl Languages {
+    /// All of them: nobody knows what a text is handed to.
+    pub(crate) const ALL: Self = Self(0b1_1111);
+
+    pub(crate) fn one(language: ScriptLanguage) -> Self {
+        Self(1 << index(language))
+    }
+
+    pub(crate) fn has(self, language: ScriptLanguage) -> bool {
+        self.0 & Self::one(language).0 != 0
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// Its place in [`ScriptLanguage::ALL`].
+pub(crate) fn index(language: ScriptLanguage) -> usize {
+    match language {
+        ScriptLanguage::Shell => 0,
+        ScriptLanguage::Bat => 1,
+        ScriptLanguage::Perl => 2,
+        ScriptLanguage::Python => 3,
+        ScriptLanguage::Powershell => 4,
+    }
+}
+
+/// A text and where it was found.
+struct Layer<'t> {
+    text: Cow<'t, [u8]>,
+    languages: Languages,
+    depth: u8,
+    /// The offset in the outermost text where the outermost wrapping has its payload; 0 for that text itself.
+    at: usize,
+}
+
+/// A payload that a layer wraps.
+struct Payload<'t> {
+    text: Cow<'t, [u8]>,
+    /// What may read it, besides what reads the layer.
+    languages: Languages,
+    /// Its offset in the layer's text.
+    at: usize,
+}
+
+/// One way to read a layer: as it is written, over joined lines, or as the commands that a shell makes of it.
+pub(crate) struct View<'v> {
+    /// What may read it.
+    pub(crate) languages: Languages,
+    /// How many wrappings were taken off.
+    pub(crate) depth: u8,
+    /// What rules are matched against.
+    pub(crate) text: &'v [u8],
+    at: usize,
+    origin: &'v dyn Fn(usize) -> usize,
+}
+
+impl View<'_> {
+    /// Where in the outermost text something stands that begins at `offset` here.
+    pub(crate) fn place(&self, offset: usize) -> usize {
+        if self.depth == 0 { (self.origin)(offset) } else { self.at }
+    }
+}
+
+/// Shows `look` every view of `text` and of what it wraps, the outermost first. False if not all of it could be
+/// unfolded.
+pub(crate) fn unfold(text: &[u8], languages: Languages, mut look: impl FnMut(&View<'_>)) -> bool {
+    let (mut left, mut whole) = (MOST_BYTES, true);
+    let (state, mut seen) = (RandomState::new(), HashSet::new());
+    let mut queue = vec![Layer { text: Cow::Borrowed(text), languages, depth: 0, at: 0 }];
+    while let Some(layer) = queue.pop() {
+        let mut found = Vec::new();
+        views(&layer, &mut look, &mut found);
+        for payload in found {
+            let languages = layer.languages.and(payload.languages);
+            // What is found in two views, or stands twice, is one payload.
+            if payload.text.is_empty() || !seen.insert(state.hash_one((languages, &payload.text))) {
+                continue;
+            }
+            let Some(rest) = left.checked_sub(payload.text.len() + EACH) else {
+                return false;
+            };
+            if layer.depth == DEPTH {
+                whole = false;
+                continue;
+            }
+            left = rest;
+            queue.push(Layer {
+                at: if layer.depth == 0 { payload.at } else { layer.at },
+                text: Cow::Owned(payload.text.into_owned()),
+                languages,
+                depth: layer.depth + 1,
+            });
+        }
+    }
+    whole
+}
+
+/// Shows the views of one layer and collects what it wraps.
+fn views<'l>(layer: &'l Layer<'_>, look: &mut impl FnMut(&View<'_>), found: &mut Vec<Payload<'l>>) {
+    let mut show = |text: &[u8], origin: &dyn Fn(usize) -> usize| {
+        let Layer { languages, depth, at, .. } = *layer;
+        look(&View { languages, depth, text, at, origin });
+    };
+    let written = Lines::written(&layer.text);
+    show(written.text(), &|offset| written.origin(offset));
+    if let Some(joined) = Lines::joined(&layer.text, layer.languages) {
+        show(joined.text(), &|offset| joined.origin(offset));
+        encoded::payloads(joined.text(), |at, text| {
+            found.push(Payload {
+                text: Cow::Owned(text),
+                languages: Languages::ALL,
+                at: joined.origin(at),
+            });
+        });
+    }
+    encoded::payloads(&layer.text, |at, text| {
+        found.push(Payload { text: Cow::Owned(text), languages: Languages::ALL, at });
+    });
+    if layer.languages.has(ScriptLanguage::Shell) {
+        let read = payloads::payloads(&layer.text, Dialect::Shell, found);
+        show(&read.text, &|offset| read.origin(offset));
+    }
+    if layer.languages != Languages::one(ScriptLanguage::Shell) {
+        payloads::payloads(&layer.text, Dialect::Other, found);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,345 @@
+//! A text as the words of its commands, without quotes and escapes, as a shell reads it; scripts of other languages
+//! are read alike, for a list of arguments there is a command too.
+
+use std::collections::VecDeque;
+
+/// How a text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// Quotes span lines, a line ends a command, `#` begins a comment.
+    Shell,
+    /// A quote ends with its line, and brackets and commas part words.
+    Other,
+}
+
+/// A piece of a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    /// A word, without its quotes.
+    Word(Word),
+    /// The word after `<<<`.
+    HereString(Word),
+    /// The body of a heredoc, from where to where.
+    Heredoc(usize, usize),
+    /// A command ends; `true` where its output goes into the next.
+    End(bool),
+}
+
+/// A word.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub(super) text: Vec<u8>,
+    pub(super) at: usize,
+    /// Some of it stood in quotes.
+    pub(super) quoted: bool,
+}
+
+/// Reads a text once, from its start to its end.
+pub(super) struct Commands<'t> {
+    text: &'t [u8],
+    at: usize,
+    dialect: Dialect,
+    /// Heredocs whose bodies begin on the next line.
+    due: VecDeque<Vec<u8>>,
+    /// A line has begun that may be the first of a heredoc's body.
+    line_begins: bool,
+    /// How many more heredocs may turn out to be none.
+    guesses: u8,
+    /// How far no quote of this kind is closed, so that none is looked for again.
+    unclosed: [usize; 3],
+}
+
+/// A shift in arithmetic looks like a heredoc that nothing ends. So many are looked for in vain, each time through all
+/// that is left.
+const GUESSES: u8 = 16;
+
+impl<'t> Commands<'t> {
+    pub(super) fn new(text: &'t [u8], dialect: Dialect) -> Self {
+        Self {
+            text,
+            at: 0,
+            dialect,
+            due: VecDeque::new(),
+            line_begins: false,
+            guesses: GUESSES,
+            unclosed: [0; 3],
+        }
+    }
+
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        self.text.get(self.at + ahead).copied()
+    }
+
+    fn rest(&self) -> &'t [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn skip_line(&mut self) {
+        let line = self.rest().iter().position(|byte| *byte == b'\n');
+        self.at += line.unwrap_or(self.rest().len());
+    }
+
+    /// The lines up to the one that is `delimiter`.
+    fn heredoc(&mut self, delimiter: &[u8]) -> Option<Token> {
+        let start = self.at;
+        let mut end = start;
+        for line in self.rest().split_inclusive(|byte| *byte == b'\n') {
+            if line.trim_ascii() == delimiter {
+                self.at = end + line.len();
+                return Some(Token::Heredoc(start, end));
+            }
+            end += line.len();
+        }
+        self.guesses = self.guesses.saturating_sub(1);
+        None
+    }
+
+    /// After `<`.
+    fn redirection(&mut self) -> Option<Token> {
+        let signs = self.rest().iter().take(3).take_while(|byte| **byte == b'<').count();
+        self.at += signs;
+        if signs < 2 || self.dialect == Dialect::Other {
+            return None;
+        }
+        let dash = signs == 2 && self.peek(0) == Some(b'-');
+        self.at += usize::from(dash);
+        while matches!(self.peek(0), Some(b' ' | b'\t')) {
+            self.at += 1;
+        }
+        let word = self.word();
+        if signs == 3 {
+            return Some(Token::HereString(word));
+        }
+        if !word.text.is_empty() && self.guesses > 0 {
+            self.due.push_back(word.text);
+        }
+        None
+    }
+
+    fn ends_word(&self, byte: u8) -> bool {
+        match self.dialect {
+            Dialect::Shell => matches!(
+                byte,
+                b' ' | b'\t'
+                    | b'\r'
+                    | b'\n'
+                    | b';'
+                    | b'|'
+                    | b'&'
+                    | b'('
+                    | b')'
+                    | b'<'
+                    | b'>'
+                    | b'`'
+            ),
+            Dialect::Other => {
+                byte.is_ascii_whitespace()
+                    || matches!(
+                        byte,
+                        b';' | b'|'
+                            | b'&'
+                            | b'('
+                            | b')'
+                            | b'['
+                            | b']'
+                            | b'{'
+                            | b'}'
+                            | b','
+                            | b'<'
+                            | b'>'
+                            | b'='
+                    )
+            }
+        }
+    }
+
+    fn word(&mut self) -> Word {
+        let mut word = Word { text: Vec::new(), at: self.at, quoted: false };
+        while let Some(byte) = self.peek(0) {
+            match byte {
+                b'\'' | b'"' => {
+                    // Of another language a string is a word of its own.
+                    let apart = self.dialect == Dialect::Other;
+                    if apart && !word.text.is_empty() {
+                        return word;
+                    }
+                    if self.quote(byte, &mut word) {
+                        if apart {
+                            return word;
+                        }
+                        continue;
+                    }
+                    self.at += 1;
+                    // A quote that nothing closes is no quote.
+                    if self.dialect == Dialect::Shell {
+                        word.text.push(byte);
+                    }
+                }
+                b'\\' if self.dialect == Dialect::Shell => {
+                    self.at += 1;
+                    self.escaped(&mut word.text);
+                }
+                b'$' if self.dialect == Dialect::Shell && self.peek(1) == Some(b'\'') => {
+                    self.at += 1;
+                    let before = word.text.len();
+                    if self.quote(b'\'', &mut word) {
+                        let quoted = word.text.split_off(before);
+                        ansi_c(&quoted, &mut word.text);
+                    } else {
+                        word.text.push(byte);
+                    }
+                }
+                _ if self.ends_word(byte) => break,
+                _ => {
+                    word.text.push(byte);
+                    self.at += 1;
+                }
+            }
+        }
+        word
+    }
+
+    /// After a backslash: nothing of a line end is left.
+    fn escaped(&mut self, text: &mut Vec<u8>) {
+        match (self.peek(0), self.peek(1)) {
+            (Some(b'\r'), Some(b'\n')) => self.at += 2,
+            (Some(byte), _) => {
+                self.at += 1;
+                if byte != b'\n' {
+                    text.push(byte);
+                }
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// Reads a quoted text if it is closed; `quote` is the byte at hand.
+    fn quote(&mut self, quote: u8, word: &mut Word) -> bool {
+        let shell = self.dialect == Dialect::Shell;
+        let ansi =
+            shell && quote == b'\'' && self.text.get(..self.at).is_some_and(|b| b.ends_with(b"$"));
+        let kind = if quote == b'"' { 0 } else { 1 + usize::from(ansi) };
+        let escapes = quote == b'"' || !shell || ansi;
+        let Some(unclosed) = self.unclosed.get_mut(kind).filter(|end| self.at >= **end) else {
+            return false;
+        };
+        let mut inner = Vec::new();
+        let mut bytes = self.text.iter().copied().enumerate().skip(self.at + 1);
+        while let Some((at, byte)) = bytes.next() {
+            match byte {
+                byte if byte == quote => {
+                    self.at = at + 1;
+                    word.quoted = true;
+                    word.text.append(&mut inner);
+                    return true;
+                }
+                b'\n' if !shell => {
+                    *unclosed = at;
+                    return false;
+                }
+                b'\\' if escapes => {
+                    let next = bytes.next().map(|(_, next)| next);
+                    let stands_for_itself = match next {
+                        Some(b'"' | b'\\' | b'$' | b'`') => !ansi,
+                        Some(b'\'') => !shell,
+                        Some(b'\n') => quote == b'"',
+                        Some(_) | None => false,
+                    };
+                    if !stands_for_itself {
+                        inner.push(byte);
+                    }
+                    inner.extend(next.filter(|next| !(stands_for_itself && *next == b'\n')));
+                }
+                byte => inner.push(byte),
+            }
+        }
+        *unclosed = self.text.len();
+        false
+    }
+}
+
+impl Iterator for Commands<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        loop {
+            while self.line_begins
+                && let Some(delimiter) = self.due.pop_front()
+            {
+                if let Some(body) = self.heredoc(&delimiter) {
+                    return Some(body);
+                }
+            }
+            self.line_begins = false;
+            let shell = self.dialect == Dialect::Shell;
+            match self.peek(0)? {
+                b'\n' if shell => {
+                    self.at += 1;
+                    self.line_begins = true;
+                    return Some(Token::End(false));
+                }
+                b'|' => {
+                    let pipe = self.peek(1) != Some(b'|');
+                    self.at += if pipe { 1 } else { 2 };
+                    return Some(Token::End(pipe));
+                }
+                b'#' if shell => self.skip_line(),
+                b'<' => {
+                    if let Some(token) = self.redirection() {
+                        return Some(token);
+                    }
+                }
+                b';' | b'&' => {
+                    self.at += 1;
+                    return Some(Token::End(false));
+                }
+                b'(' | b')' | b'`' if shell => {
+                    self.at += 1;
+                    return Some(Token::End(false));
+                }
+                byte if self.ends_word(byte) => self.at += 1,
+                _ => {
+                    let word = self.word();
+                    if !word.text.is_empty() {
+                        return Some(Token::Word(word));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The escapes of `$'…'`, which can spell any byte.
+fn ansi_c(quoted: &[u8], text: &mut Vec<u8>) {
+    let mut rest = quoted;
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        if *byte != b'\\' {
+            text.push(*byte);
+            continue;
+        }
+        let [kind, after @ ..] = rest else { break };
+        let (digits, radix, most) = match kind {
+            b'x' => (after, 16, 2),
+            b'0'..=b'7' => (rest, 8, 3),
+            _ => {
+                rest = after;
+                text.push(match kind {
+                    b'n' => b'\n',
+                    b't' => b'\t',
+                    b'r' => b'\r',
+                    other => *other,
+                });
+                continue;
+            }
+        };
+        let count =
+            digits.iter().take(most).take_while(|d| char::from(**d).is_digit(radix)).count();
+        let (number, after) = digits.split_at_checked(count).unwrap_or((&[], digits));
+        let value = number.iter().fold(0_u32, |value, digit| {
+            value * radix + char::from(*digit).to_digit(radix).unwrap_or(0)
+        });
+        text.push(u8::try_from(value & 0xff).unwrap_or(b'?'));
+        rest = after;
+    }
+}

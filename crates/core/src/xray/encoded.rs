@@ -1,0 +1,113 @@
+//! Base64 in a text, whatever is said of it there: `base64 -d`, `b64decode`, `-EncodedCommand` and all that decodes
+//! under another name are found by what they decode.
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+
+/// Shortest text that is tried, in characters: six bytes.
+const SHORTEST: usize = 8;
+
+/// Shortest line that may go on in the next.
+const WRAPPED: usize = 16;
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+
+/// Gives `take` what each run of Base64 in `text` decodes to, with the run's offset.
+pub(super) fn payloads(text: &[u8], mut take: impl FnMut(usize, Vec<u8>)) {
+    let mut wrapped = Vec::new();
+    let mut wrapped_at = 0;
+    let mut at = 0;
+    while at < text.len() {
+        let run = run(text, at, url_safe);
+        if run.is_empty() {
+            at += 1;
+            continue;
+        }
+        one(at, run, &mut take);
+        // Base64 that is broken into lines is one run as well.
+        if wrapped.is_empty() {
+            wrapped_at = at;
+        }
+        wrapped.extend_from_slice(run);
+        at += run.len();
+        let line_end = match text.get(at..) {
+            Some([b'\n', ..]) => 1,
+            Some([b'\r', b'\n', ..]) => 2,
+            _ => 0,
+        };
+        let goes_on = line_end > 0
+            && run.len() >= WRAPPED
+            && text.get(at + line_end).is_some_and(|byte| url_safe(*byte));
+        if !goes_on {
+            if wrapped.len() > run.len() {
+                one(wrapped_at, &wrapped, &mut take);
+            }
+            wrapped.clear();
+        }
+        at += line_end;
+    }
+}
+
+/// Decodes a run; with `-` and `_` in it also the pieces between them.
+fn one(at: usize, run: &[u8], take: &mut impl FnMut(usize, Vec<u8>)) {
+    decoded(at, run, take);
+    if !run.iter().all(|byte| standard(*byte)) {
+        let mut start = 0;
+        for piece in run.split(|byte| !standard(*byte)) {
+            decoded(at + start, piece, take);
+            start += piece.len() + 1;
+        }
+    }
+}
+
+fn decoded(at: usize, run: &[u8], take: &mut impl FnMut(usize, Vec<u8>)) {
+    if run.len() < SHORTEST {
+        return;
+    }
+    let length = if run.len() % 4 == 1 { run.len() - 1 } else { run.len() };
+    let standard = run.iter().take(length).map(|byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        byte => *byte,
+    });
+    let standard: Vec<u8> = standard.collect();
+    let Ok(bytes) = ENGINE.decode(&standard) else { return };
+    let bytes = narrowed(&bytes).unwrap_or(bytes);
+    let plain = |byte: &&u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
+    // A word of a language is a run, too, and decodes to noise.
+    if bytes.iter().filter(plain).count() * 4 >= bytes.len() * 3 {
+        take(at, bytes);
+    }
+}
+
+/// UTF-16 in little endian, which PowerShell wants, as UTF-8.
+fn narrowed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let zeros = pairs.iter().filter(|[_, high]| *high == 0).count();
+    if pairs.is_empty() || !rest.is_empty() || zeros * 4 < pairs.len() * 3 {
+        return None;
+    }
+    let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
+    let text: String =
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    Some(text.into_bytes())
+}
+
+fn run(text: &[u8], at: usize, alphabet: fn(u8) -> bool) -> &[u8] {
+    let rest = text.get(at..).unwrap_or_default();
+    let length = rest.iter().position(|byte| !alphabet(*byte)).unwrap_or(rest.len());
+    rest.get(..length).unwrap_or_default()
+}
+
+fn standard(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
+}
+
+fn url_safe(byte: u8) -> bool {
+    standard(byte) || matches!(byte, b'-' | b'_')
+}

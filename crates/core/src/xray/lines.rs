@@ -1,0 +1,82 @@
+//! Lines as a rule is matched against them: ends without a carriage return, and joined where one goes on in the next.
+//!
+//! Both are looked at. Joined, because a command may be spread over lines; unjoined as well, because a comment or a
+//! path that ends in `\` joins nothing and must not hide the line after it.
+
+use std::borrow::Cow;
+
+use esbgate_model::ScriptLanguage;
+
+use super::Languages;
+
+/// A text without some pieces of the one that was written.
+pub(super) struct Lines<'t> {
+    written: &'t [u8],
+    text: Cow<'t, [u8]>,
+    joins: &'static [u8],
+}
+
+impl<'t> Lines<'t> {
+    /// With line ends of one byte.
+    pub(super) fn written(written: &'t [u8]) -> Self {
+        Self::without(written, b"")
+    }
+
+    /// And joined, if a line goes on in the next.
+    pub(super) fn joined(written: &'t [u8], languages: Languages) -> Option<Self> {
+        let joins: &[u8] =
+            match (languages.has(ScriptLanguage::Bat), languages.has(ScriptLanguage::Powershell)) {
+                (false, false) => b"\\",
+                (true, false) => b"\\^",
+                (false, true) => b"\\`",
+                (true, true) => b"\\^`",
+            };
+        let goes_on = removals(written, joins).any(|(start, _)| written.get(start) != Some(&b'\r'));
+        goes_on.then(|| Self::without(written, joins))
+    }
+
+    fn without(written: &'t [u8], joins: &'static [u8]) -> Self {
+        let mut left = Vec::new();
+        let mut from = 0;
+        for (start, end) in removals(written, joins) {
+            left.extend_from_slice(written.get(from..start).unwrap_or_default());
+            from = end;
+        }
+        let text = if from == 0 {
+            Cow::Borrowed(written)
+        } else {
+            left.extend_from_slice(written.get(from..).unwrap_or_default());
+            Cow::Owned(left)
+        };
+        Self { written, text, joins }
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Where a byte of the text stood. Walks, because it is asked for matches alone.
+    pub(super) fn origin(&self, offset: usize) -> usize {
+        let mut origin = offset;
+        for (start, end) in removals(self.written, self.joins) {
+            if start > origin {
+                break;
+            }
+            origin += end - start;
+        }
+        origin
+    }
+}
+
+/// What is left out of `text`, in order: from where to where.
+fn removals<'t>(text: &'t [u8], joins: &'t [u8]) -> impl Iterator<Item = (usize, usize)> + 't {
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    ends.filter_map(move |end| {
+        let before = |at: usize| at.checked_sub(1).and_then(|at| text.get(at));
+        let line = if before(end) == Some(&b'\r') { end - 1 } else { end };
+        match before(line) {
+            Some(last) if joins.contains(last) => Some((line - 1, end + 1)),
+            _ => (line < end).then_some((line, end)),
+        }
+    })
+}

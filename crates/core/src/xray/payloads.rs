@@ -1,0 +1,217 @@
+//! What commands hand to an interpreter: arguments of `-c` and its like, words of `eval`, here-strings, heredocs, and
+//! what is echoed into a shell.
+
+use std::borrow::Cow;
+
+use esbgate_model::ScriptLanguage;
+
+use super::{
+    Languages, Payload,
+    commands::{Commands, Dialect, Token, Word},
+};
+
+/// The commands of a text as a shell reads them, one a line, words apart by one blank.
+#[derive(Default)]
+pub(super) struct Read {
+    pub(super) text: Vec<u8>,
+    /// Where each command begins: here, and in the text.
+    starts: Vec<(usize, usize)>,
+}
+
+impl Read {
+    /// Where the command stands that has this byte.
+    pub(super) fn origin(&self, offset: usize) -> usize {
+        let after = self.starts.partition_point(|(start, _)| *start <= offset);
+        after.checked_sub(1).and_then(|at| self.starts.get(at)).map_or(0, |(_, origin)| *origin)
+    }
+
+    fn push(&mut self, words: &[Word]) {
+        let Some(first) = words.first() else { return };
+        self.starts.push((self.text.len(), first.at));
+        self.text.extend_from_slice(&joined(words));
+        self.text.push(b'\n');
+    }
+}
+
+/// Collects what `text` wraps; gives its commands back.
+pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Payload<'t>>) -> Read {
+    let mut read = Read::default();
+    let mut piped: Vec<Word> = Vec::new();
+    let mut words: Vec<Word> = Vec::new();
+    let mut tokens = Commands::new(text, dialect);
+    loop {
+        match tokens.next() {
+            Some(Token::Word(word)) => words.push(word),
+            Some(Token::HereString(word)) => found.push(Payload {
+                languages: runs(&words).unwrap_or(Languages::one(ScriptLanguage::Shell)),
+                at: word.at,
+                text: Cow::Owned(word.text),
+            }),
+            Some(Token::Heredoc(start, end)) => {
+                // Its command is over by now, and may have written a file that runs later: anything may read it.
+                let text = Cow::Borrowed(text.get(start..end).unwrap_or_default());
+                found.push(Payload { text, languages: Languages::ALL, at: start });
+            }
+            end @ (Some(Token::End(_)) | None) => {
+                command(&words, dialect, found);
+                if let (Some(languages), Some((_, said))) = (runs(&words), piped.split_first())
+                    && let Some(first) = said.first()
+                {
+                    found.push(Payload { text: Cow::Owned(joined(said)), languages, at: first.at });
+                }
+                if dialect == Dialect::Shell {
+                    read.push(&words);
+                }
+                match end {
+                    Some(Token::End(true)) => piped = std::mem::take(&mut words),
+                    Some(_) => {
+                        words.clear();
+                        piped.clear();
+                    }
+                    None => return read,
+                }
+            }
+        }
+    }
+}
+
+/// What one command hands on.
+fn command<'t>(words: &[Word], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
+    let mut reader = None;
+    let mut evaluated = false;
+    for (index, word) in words.iter().enumerate() {
+        let mut take = |text: Vec<u8>, at, languages| {
+            found.push(Payload { text: Cow::Owned(text), languages, at });
+        };
+        // In a quoted word a command may be substituted.
+        if dialect == Dialect::Shell && word.quoted && substitutes(&word.text) {
+            take(word.text.clone(), word.at, Languages::one(ScriptLanguage::Shell));
+        }
+        match reader.take() {
+            Some(Reader::Next(languages)) => take(word.text.clone(), word.at, languages),
+            Some(Reader::Options(interpreter, languages)) => {
+                reader = match word.text.as_slice() {
+                    option if hands_on(interpreter, option) => Some(Reader::Next(languages)),
+                    // Its own options, values of them, or a list of another language.
+                    _ => Some(Reader::Options(interpreter, languages)),
+                };
+            }
+            None => {}
+        }
+        if let Some((interpreter, languages)) = interpreter(&word.text) {
+            reader = Some(Reader::Options(interpreter, languages));
+        } else if let Some(after) =
+            words.get(index + 1..).filter(|_| !evaluated && evaluates(&word.text))
+        {
+            evaluated = dialect == Dialect::Shell;
+            match (dialect, after.first()) {
+                (_, None) => {}
+                (Dialect::Shell, Some(first)) => {
+                    take(joined(after), first.at, Languages::one(ScriptLanguage::Shell));
+                }
+                (Dialect::Other, Some(first)) if first.quoted => {
+                    take(first.text.clone(), first.at, Languages::ALL);
+                }
+                (Dialect::Other, Some(_)) => {}
+            }
+        }
+    }
+}
+
+/// Where in the arguments of an interpreter its text is looked for.
+enum Reader {
+    /// After one of its options.
+    Options(Interpreter, Languages),
+    /// The next word.
+    Next(Languages),
+}
+
+/// A program that runs text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Interpreter {
+    Shell,
+    Python,
+    Perl,
+    Powershell,
+    Cmd,
+}
+
+/// The language that the first interpreter of a command reads.
+fn runs(words: &[Word]) -> Option<Languages> {
+    words.iter().find_map(|word| interpreter(&word.text)).map(|(_, languages)| languages)
+}
+
+/// The interpreter that a word names, with or without its folder, version and `.exe`.
+fn interpreter(word: &[u8]) -> Option<(Interpreter, Languages)> {
+    let name = word.rsplit(|byte| matches!(byte, b'/' | b'\\')).next()?;
+    // Longer than any; keeps the cost of a long word constant.
+    if name.len() > 32 {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix(b".exe").unwrap_or(&name);
+    let name = name.trim_ascii_end();
+    let end = name.iter().rposition(|b| !b.is_ascii_digit() && *b != b'.').map_or(0, |at| at + 1);
+    let (which, language) = match name.get(..end)? {
+        b"sh" | b"bash" | b"dash" | b"zsh" | b"ksh" | b"ash" | b"mksh" | b"su" | b"runuser" => {
+            (Interpreter::Shell, ScriptLanguage::Shell)
+        }
+        b"python" | b"pypy" => (Interpreter::Python, ScriptLanguage::Python),
+        b"perl" => (Interpreter::Perl, ScriptLanguage::Perl),
+        b"powershell" | b"pwsh" => (Interpreter::Powershell, ScriptLanguage::Powershell),
+        b"cmd" => (Interpreter::Cmd, ScriptLanguage::Bat),
+        _ => return None,
+    };
+    Some((which, Languages::one(language)))
+}
+
+/// Whether an option makes the interpreter run the next word.
+fn hands_on(interpreter: Interpreter, option: &[u8]) -> bool {
+    let option = option.to_ascii_lowercase();
+    let short = |letter: u8| {
+        option.first() == Some(&b'-')
+            && option.get(1) != Some(&b'-')
+            && option.iter().skip(1).any(|byte| *byte == letter)
+    };
+    match interpreter {
+        Interpreter::Shell => short(b'c') || option == b"--command",
+        Interpreter::Python => short(b'c'),
+        Interpreter::Perl => short(b'e'),
+        Interpreter::Powershell => {
+            option.len() > 1
+                && (b"-command".starts_with(&option) || b"/command".starts_with(&option))
+        }
+        Interpreter::Cmd => option == b"/c" || option == b"/k",
+    }
+}
+
+/// Whether a word makes text of what follows it run.
+fn evaluates(word: &[u8]) -> bool {
+    let name = word.rsplit(|byte| matches!(byte, b'.' | b':' | b'>')).next().unwrap_or(word);
+    [
+        &b"eval"[..],
+        b"exec",
+        b"system",
+        b"popen",
+        b"run",
+        b"call",
+        b"check_call",
+        b"check_output",
+        b"getoutput",
+        b"getstatusoutput",
+        b"spawn",
+        b"iex",
+        b"invoke-expression",
+    ]
+    .iter()
+    .any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn substitutes(text: &[u8]) -> bool {
+    text.contains(&b'`') || text.windows(2).any(|pair| pair == b"$(")
+}
+
+fn joined(words: &[Word]) -> Vec<u8> {
+    let texts: Vec<&[u8]> = words.iter().map(|word| word.text.as_slice()).collect();
+    texts.join(&b' ')
+}
