@@ -7,7 +7,9 @@ mod boot;
 mod boot_check;
 mod boot_spec;
 mod budget_check;
+mod call;
 mod distinct;
+mod explain;
 mod grant_check;
 mod issuer_check;
 mod listen_check;
@@ -32,8 +34,10 @@ pub use self::{
         LoginOptions,
     },
     boot_spec::Durability,
+    call::{Call, Proof},
+    explain::{Explanation, RuleVerdict, Step},
     lookup::Lookup,
-    plan::Plan,
+    plan::{OfflinePlan, Plan},
     policy_document::{Grounds, PolicyDocument},
     problem::{Problem, Warning},
 };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use esbgate_core::{
-    App, AppKey, Binding, CertificateName, Grant, HttpStatus, Issuer, Limits, Policy, RiskRules,
-    Risks, Users,
+    App, AppKey, Binding, CertificateName, Grant, HttpStatus, Issuer, Ledger, Limits, Metrics,
+    Policy, RiskRules, Risks, Users,
 };
 use esbgate_model::{Name, Switches, dialect::Credential};
 
@@ -17,7 +17,7 @@ pub struct Plan {
 }
 
 /// An application without its live state.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PlannedApp {
     pub(crate) code: Name,
     pub(crate) keys: Vec<AppKey>,
@@ -59,5 +59,44 @@ impl Plan {
         let metrics = binding.metrics.risks(&self.risks);
         let risks = Risks { rules: self.risks, metrics };
         Policy { generation: binding.generation, apps, issuers: self.issuers, risks }
+    }
+}
+
+/// A policy without a fault that calls can be held against, and that cannot be served: it may have been checked
+/// where the gateway's secrets are not.
+#[derive(Debug)]
+pub struct OfflinePlan {
+    apps: Vec<PlannedApp>,
+    risks: RiskRules,
+}
+
+impl From<Plan> for OfflinePlan {
+    fn from(plan: Plan) -> Self {
+        Self { apps: plan.apps, risks: plan.risks }
+    }
+}
+
+impl OfflinePlan {
+    /// The policy of one application, if it is known, under fresh budgets; `prepare` has the last word on it.
+    pub(crate) fn policy_of(
+        &self,
+        code: &str,
+        metrics: &Metrics,
+        prepare: impl FnMut(&mut PlannedApp),
+    ) -> Policy {
+        let mut apps =
+            self.apps.iter().filter(|app| app.code.as_str() == code).cloned().collect::<Vec<_>>();
+        apps.iter_mut().for_each(prepare);
+        let mut ledger = Ledger::default();
+        Plan { apps, issuers: Vec::new(), risks: self.risks.clone() }.bind(Binding {
+            generation: 1,
+            ledger: &mut ledger,
+            metrics,
+        })
+    }
+
+    /// The application of this code.
+    pub(crate) fn app(&self, code: &str) -> Option<&PlannedApp> {
+        self.apps.iter().find(|app| app.code.as_str() == code)
     }
 }

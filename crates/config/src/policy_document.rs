@@ -18,7 +18,7 @@ use crate::{
     issuer_check::issuer,
     lookup::Lookup,
     node::{Key, Node, Place, Spanned},
-    plan::Plan,
+    plan::{OfflinePlan, Plan},
     policy_spec::{AppSpec, DefaultsSpec, GrantSpec, IssuerSpec, PolicySpec, RiskSpec},
     problem::{Faults, Problem, Warning},
     risk_check::risks,
@@ -116,9 +116,9 @@ impl PolicyDocument {
         &self,
         port: &dyn Lookup,
         now: Timestamp,
-    ) -> Result<Vec<Warning>, Vec<Problem>> {
+    ) -> Result<(OfflinePlan, Vec<Warning>), Vec<Problem>> {
         let faults = Faults::new(&self.file, &self.text).alone();
-        self.checked(None, port, now, faults).map(|(_, warnings)| warnings)
+        self.checked(None, port, now, faults).map(|(plan, warnings)| (plan.into(), warnings))
     }
 
     fn checked(

@@ -1,6 +1,6 @@
 //! Establishes the rule that allows the call. One rule must cover the whole call.
 
-use std::{cell::LazyCell, sync::Arc};
+use std::{cell::OnceCell, sync::Arc};
 
 use esbgate_model::{
     Account, Code, Component, ComponentCall, FastExecuteScript, Faults, PlainCall, Reach, Rule,
@@ -8,7 +8,7 @@ use esbgate_model::{
 };
 
 use crate::{
-    FreshCall, Grant, Rejection, RiskMatch, RoutedCall, Stage, policy::TargetGrant, risk::refused,
+    Call, FreshCall, Grant, Rejection, RiskMatch, Stage, policy::TargetGrant, risk::refused,
     trace::note,
 };
 
@@ -60,51 +60,94 @@ impl Stage for Authorize {
     type Out = GrantedCall;
 
     fn run(&self, fresh: FreshCall) -> Result<GrantedCall, Rejection> {
-        let call = fresh.authenticated().call();
-        let app_call = call.admitted().app_call();
-        let routed = app_call.routed();
-        let component = routed.component();
-        let mut furthest: Option<Shortfall> = None;
-        // Read once a rule covers the rest, so that a call without rights costs no look at its script.
-        let matches = LazyCell::new(|| matches(routed, call.asked()));
-        for grant in &app_call.app().allow {
-            let judged =
-                judge(grant, component, call.asked()).and_then(|host_runs| {
-                    match refused(&matches, reviewed(grant, call.asked())) {
-                        None => Ok(host_runs),
-                        Some(faults) => {
-                            Err(Shortfall { depth: 6, code: Code::ScriptAtRisk, faults })
-                        }
-                    }
-                });
-            match judged {
-                Ok(host_runs) => {
-                    let (grant, risk) = (grant.name.clone(), Arc::clone(&matches));
-                    return Ok(GrantedCall { fresh, grant, host_runs, risk });
-                }
-                Err(shortfall) => {
-                    // The rule that came closest tells the caller most.
-                    if furthest.as_ref().is_none_or(|best| best.depth < shortfall.depth) {
-                        furthest = Some(shortfall);
-                    }
-                }
-            }
-        }
-        let Shortfall { code, faults, .. } =
-            furthest.unwrap_or_else(|| Shortfall::one(0, Code::AppNoPermission, component.name()));
-        Err(Rejection::NotGranted { code, faults: Box::new(faults) })
+        let Covered { grant, host_runs, risk } = covering(&fresh)?;
+        Ok(GrantedCall { fresh, grant, host_runs, risk })
     }
 }
 
-/// The risk rules that the call matches, counted and noted.
-fn matches(routed: &RoutedCall, call: &ComponentCall) -> Arc<[RiskMatch]> {
-    let risks = &routed.policy().risks;
-    let matches: Arc<[RiskMatch]> = risks.rules.judge(call).into();
-    for found in &*matches {
-        risks.metrics.matched(found);
+impl Authorize {
+    /// What each rule of the application says of the call, in their order: how many hosts it would count as, or
+    /// where the rule stops covering it. Judged as it is asked for.
+    pub fn verdicts<'c>(
+        &self,
+        fresh: &'c FreshCall,
+    ) -> impl Iterator<Item = (&'c Grant, Result<u64, Shortfall>)> {
+        let judge = Judge::of(fresh);
+        judge.rules().iter().map(move |grant| (grant, judge.verdict(grant)))
     }
-    note(&routed.parsed().trace().risk, Arc::clone(&matches));
-    matches
+}
+
+/// What the rule that covers a call makes of it.
+struct Covered {
+    grant: Box<str>,
+    host_runs: u64,
+    risk: Arc<[RiskMatch]>,
+}
+
+/// The first rule that covers the call.
+fn covering(fresh: &FreshCall) -> Result<Covered, Rejection> {
+    let judge = Judge::of(fresh);
+    let mut furthest: Option<Shortfall> = None;
+    for grant in judge.rules() {
+        match judge.verdict(grant) {
+            Ok(host_runs) => {
+                let risk = Arc::clone(judge.matches());
+                return Ok(Covered { grant: grant.name.clone(), host_runs, risk });
+            }
+            Err(shortfall) => {
+                // The rule that came closest tells the caller most.
+                if furthest.as_ref().is_none_or(|best| best.depth < shortfall.depth) {
+                    furthest = Some(shortfall);
+                }
+            }
+        }
+    }
+    let Shortfall { code, faults, .. } = furthest.unwrap_or_else(|| {
+        let component = judge.call.admitted().app_call().routed().component();
+        Shortfall::one(0, Code::AppNoPermission, component.name())
+    });
+    Err(Rejection::NotGranted { code, faults: Box::new(faults) })
+}
+
+/// One call before the rules of its application.
+struct Judge<'c> {
+    call: &'c Call,
+    /// Looked for once a rule covers the rest, so that a call without rights costs no look at its script.
+    matches: OnceCell<Arc<[RiskMatch]>>,
+}
+
+impl<'c> Judge<'c> {
+    fn of(fresh: &'c FreshCall) -> Self {
+        Self { call: fresh.authenticated().call(), matches: OnceCell::new() }
+    }
+
+    fn rules(&self) -> &'c [Grant] {
+        &self.call.admitted().app_call().app().allow
+    }
+
+    fn verdict(&self, grant: &Grant) -> Result<u64, Shortfall> {
+        let component = self.call.admitted().app_call().routed().component();
+        let asked = self.call.asked();
+        let host_runs = judge(grant, component, asked)?;
+        match refused(self.matches(), reviewed(grant, asked)) {
+            None => Ok(host_runs),
+            Some(faults) => Err(Shortfall { depth: 6, code: Code::ScriptAtRisk, faults }),
+        }
+    }
+
+    /// The risk rules that the call matches, counted and noted.
+    fn matches(&self) -> &Arc<[RiskMatch]> {
+        self.matches.get_or_init(|| {
+            let routed = self.call.admitted().app_call().routed();
+            let risks = &routed.policy().risks;
+            let matches: Arc<[RiskMatch]> = risks.rules.judge(self.call.asked()).into();
+            for found in &*matches {
+                risks.metrics.matched(found);
+            }
+            note(&routed.parsed().trace().risk, Arc::clone(&matches));
+            matches
+        })
+    }
 }
 
 /// Whether what runs is what somebody reviewed: a version cannot be published anew, and content is what it is
@@ -121,13 +164,26 @@ fn reviewed(grant: &Grant, call: &ComponentCall) -> bool {
 }
 
 /// Where a rule stopped covering the call.
-struct Shortfall {
+#[derive(Debug)]
+pub struct Shortfall {
     depth: u8,
     code: Code,
     faults: Faults,
 }
 
 impl Shortfall {
+    /// What is not covered.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Where.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     fn one(depth: u8, code: Code, path: impl Into<String>) -> Self {
         Self { depth, code, faults: Faults::one(path, Rule::NotGranted) }
     }

@@ -38,7 +38,7 @@ pub use self::{
     admit::{Admit, AdmittedCall},
     answer::{Anomaly, Departed, NoAnswer, NotSent, Pending, UpstreamAnswer},
     authenticate::{Authenticate, AuthenticatedCall, Principal, UserProof},
-    authorize::{Authorize, GrantedCall},
+    authorize::{Authorize, GrantedCall, Shortfall},
     bucket::{Bucket, Charge as Paid, Left, Quota, Refused},
     charge::{Charge, ChargedCall},
     head_fault::HeadFault,

@@ -151,7 +151,7 @@ pub struct RiskMatch {
 }
 
 /// The rules of one language, to be looked for all at once.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Set {
     patterns: RegexSet,
     /// The rule of each pattern.
@@ -159,7 +159,7 @@ struct Set {
 }
 
 /// All rules of a policy.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct RiskRules {
     rules: Vec<RiskRule>,
     /// In the order of [`ScriptLanguage::ALL`]; none where no rule reads the language.

@@ -1,5 +1,6 @@
 //! The commands. Exit status: 0 good, 1 a problem was found, 2 wrong use.
 
+mod explain;
 mod files;
 mod log;
 mod new_key;
@@ -10,6 +11,7 @@ mod settings;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
 
 #[cfg(feature = "demo")]
 pub(crate) use self::new_key::sha256_hex;
@@ -69,6 +71,25 @@ enum PolicyCommand {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: Format,
     },
+    /// Says what would become of a call, step by step, without making it. Exit status 1 where it is refused.
+    #[command(after_help = "Example: esbgate policy explain config/examples/call.json")]
+    Explain {
+        /// The call: a JSON object of app, user, proof, peer, component and body.
+        #[arg(value_name = "CALL")]
+        call: PathBuf,
+        /// The policy; else the one that the start-up file names, else config/policy.yaml.
+        #[arg(long, value_name = "POLICY")]
+        policy: Option<PathBuf>,
+        /// The start-up file, which is checked as well.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// When the call comes, with zone, such as 2027-01-04T10:00+08:00; else now.
+        #[arg(long, value_name = "TIME")]
+        at: Option<Timestamp>,
+        /// How it is told.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: Format,
+    },
     /// Makes a key for an application: prints it once, and the line to paste into the policy.
     #[command(after_help = "Example: esbgate policy new-key")]
     NewKey,
@@ -84,8 +105,19 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Policy { command: PolicyCommand::Check { policy, config, format } } => {
             policy_check::run(policy.as_deref(), config.as_deref(), format)
         }
+        Command::Policy {
+            command: PolicyCommand::Explain { call, policy, config, at, format },
+        } => explain::run(&call, policy.as_deref(), config.as_deref(), at, format),
         Command::Policy { command: PolicyCommand::NewKey } => new_key::run(),
     }
+}
+
+/// Ends with what is wrong with the files.
+pub(crate) fn faulty(problems: &[esbgate_config::Problem]) -> ExitCode {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    failed(&format_args!("{} problem(s)", problems.len()))
 }
 
 /// Ends with a problem on standard error.

@@ -119,7 +119,7 @@ fn a_policy_alone_is_checked_without_what_only_the_gateways_machine_knows() {
     let text = EXAMPLE
         .replace("acts_as: ops_gateway", "acts_as: not_known_here")
         .replace("env: SSO_SECRET", "env: UNSET");
-    let warnings = alone(&text).unwrap();
+    let (_, warnings) = alone(&text).unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].0.message.contains("not set"));
     assert!(alone(&text.replace("10.0.0.0/8", "ten")).is_err());

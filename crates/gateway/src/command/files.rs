@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use esbgate_config::{Boot, BootDocument, Plan, PolicyDocument, Problem, Warning};
+use esbgate_config::{Boot, BootDocument, OfflinePlan, Plan, PolicyDocument, Problem, Warning};
 use esbgate_core::Clock as _;
 
 use crate::{SystemClock, sources::Sources};
@@ -35,13 +35,27 @@ pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, V
 }
 
 /// Checks a policy without a start-up file.
-pub(super) fn alone(policy: &Path) -> Result<Vec<Warning>, Vec<Problem>> {
+pub(super) fn alone(policy: &Path) -> Result<(OfflinePlan, Vec<Warning>), Vec<Problem>> {
     let name = policy.display().to_string();
     let now = SystemClock::start().now().wall;
     PolicyDocument::read(&name, &text(&name)?)?.check_alone(&Sources, now)
 }
 
-fn text(path: &str) -> Result<String, Vec<Problem>> {
+/// The policy that is meant where nothing names one.
+pub(super) const POLICY: &str = "config/policy.yaml";
+
+/// A policy to hold calls against: as a start would take it, or without a start-up file on its own.
+pub(super) fn offline(
+    policy: Option<&Path>,
+    config: Option<&Path>,
+) -> Result<OfflinePlan, Vec<Problem>> {
+    match config {
+        Some(config) => checked(config, policy).map(|checked| checked.plan.into()),
+        None => alone(policy.unwrap_or(Path::new(POLICY))).map(|(plan, _)| plan),
+    }
+}
+
+pub(super) fn text(path: &str) -> Result<String, Vec<Problem>> {
     std::fs::read_to_string(path)
         .map_err(|error| vec![Problem::of_file(path, format!("the file cannot be read: {error}"))])
 }

@@ -6,10 +6,7 @@ use clap::ValueEnum;
 use esbgate_config::{Problem, Warning};
 use serde_json::{Value, json};
 
-use super::files::{alone, checked};
-
-/// The policy that is checked where nothing names one.
-const POLICY: &str = "config/policy.yaml";
+use super::files::{POLICY, alone, checked};
 
 /// How problems are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -31,7 +28,8 @@ pub(super) fn run(policy: Option<&Path>, config: Option<&Path>, format: Format) 
         }
         None => {
             let note = "without --config the names in acts_as are not checked";
-            (alone(policy.unwrap_or(Path::new(POLICY))), Some(note))
+            let found = alone(policy.unwrap_or(Path::new(POLICY)));
+            (found.map(|(_, warnings)| warnings), Some(note))
         }
     };
     match format {

@@ -184,6 +184,12 @@ impl Place {
                 std::fs::write(to.join(file), text).unwrap();
             }
         }
+        let examples = folder.path().join("config/examples");
+        std::fs::create_dir_all(&examples).unwrap();
+        for file in std::fs::read_dir(repository().join("config/examples")).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), examples.join(file.file_name())).unwrap();
+        }
         let mut demo = Running::start(Command::new(env!("CARGO_BIN_EXE_esbgate")).arg("demo"));
         let mut said = BufReader::new(demo.0.stdout.take().unwrap()).lines();
         let mut address = |label: &str| {
