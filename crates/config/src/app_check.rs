@@ -15,7 +15,7 @@ use crate::{
     policy_spec::{
         AppSpec, CertificateSpec, DefaultsSpec, ExemptionSpec, HttpStatusSpec, ProofSpec, UsersSpec,
     },
-    problem::{Faults, nearest},
+    problem::{Faults, named, nearest},
     reach_check::reach,
     term::end,
 };
@@ -30,7 +30,7 @@ pub(crate) fn app(
     known: &Known<'_>,
     faults: &mut Faults<'_>,
 ) -> Option<PlannedApp> {
-    let path = format!("apps.{code}");
+    let path = format!("apps.{}", named(code));
     let at = &document.code;
     let name = Name::new(code).map_err(|fault| faults.add(at, &path, fault.to_string())).ok();
     let Some(said) = &document.spec else {

@@ -5,7 +5,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use crate::{
     policy_document::PolicyDocument,
     policy_spec::{CertificateSpec, ProofSpec},
-    problem::Faults,
+    problem::{Faults, named},
 };
 
 /// Reports what stands twice.
@@ -25,9 +25,10 @@ fn issuers(document: &PolicyDocument, faults: &mut Faults<'_>) {
                 free.insert(name);
             }
             Entry::Occupied(first) => {
-                let message = format!("{} has this issuer in this header already", first.get());
+                let first = named(first.get());
+                let message = format!("{first} has this issuer in this header already");
                 let hint = Some("one issuer has one record; a jwks file holds several keys".into());
-                faults.hinted(&said.issuer, &format!("issuers.{name}"), message, hint);
+                faults.hinted(&said.issuer, &format!("issuers.{}", named(name)), message, hint);
             }
         }
     }
@@ -41,8 +42,9 @@ fn codes(document: &PolicyDocument, faults: &mut Faults<'_>) {
                 free.insert(code);
             }
             Entry::Occupied(first) => {
-                let message = format!("the code differs from {} in case alone", first.get());
-                faults.add(&one.code, &format!("apps.{code}"), message);
+                let first = named(first.get());
+                let message = format!("the code differs from {first} in case alone");
+                faults.add(&one.code, &format!("apps.{}", named(code)), message);
             }
         }
     }
@@ -68,9 +70,9 @@ fn proofs(document: &PolicyDocument, faults: &mut Faults<'_>) {
             }
         };
         if let Some(first) = first {
-            let message = format!("this {what} stands in {first} already");
+            let message = format!("this {what} stands in {} already", named(first));
             let hint = Some(format!("a {what} proves one application, and stands once"));
-            faults.hinted(text, &format!("apps.{code}"), message, hint);
+            faults.hinted(text, &format!("apps.{}", named(code)), message, hint);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     lookup::{FileSource, Lookup, secret, text},
     node::Spanned,
     policy_spec::{AlgorithmSpec, CarrierSpec, IssuerKeySpec, IssuerSpec},
-    problem::Faults,
+    problem::{Faults, named},
 };
 
 /// Compiles one issuer, unless its keys are wrong.
@@ -22,7 +22,7 @@ pub(crate) fn issuer(
     port: &dyn Lookup,
     faults: &mut Faults<'_>,
 ) -> Option<Issuer> {
-    let path = format!("issuers.{name}");
+    let path = format!("issuers.{}", named(name));
     let said = &spec.value;
     if said.header == CarrierSpec::Bearer
         && said.audience.as_ref().is_none_or(|audience| audience.value.is_empty())

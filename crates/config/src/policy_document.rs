@@ -20,7 +20,7 @@ use crate::{
     node::{Key, Node, Place, Spanned},
     plan::{OfflinePlan, Plan},
     policy_spec::{AppSpec, DefaultsSpec, GrantSpec, IssuerSpec, PolicySpec, RiskSpec},
-    problem::{Faults, Problem, Warning},
+    problem::{Faults, Problem, Warning, named},
     risk_check::risks,
     yaml,
 };
@@ -78,7 +78,7 @@ impl PolicyDocument {
             None => Some(DefaultsSpec::default()),
         };
         let issuers = piece("issuers").iter().map(|(key, node)| {
-            (key.name.clone(), faults.spec(node, &format!("issuers.{}", key.name)))
+            (key.name.clone(), faults.spec(node, &format!("issuers.{}", named(&key.name))))
         });
         let issuers = issuers.collect();
         let risks = root.get("risks").map_or(&[][..], Node::elements).iter();
@@ -155,7 +155,7 @@ impl PolicyDocument {
 
 impl AppDocument {
     fn read(key: &Key, node: &Node, faults: &mut Faults<'_>) -> Self {
-        let path = format!("apps.{}", key.name);
+        let path = format!("apps.{}", named(&key.name));
         let spec = faults.spec(node, &path);
         let path = format!("{path}.allow");
         let rules = node.get("allow").map_or(&[][..], Node::elements).iter();

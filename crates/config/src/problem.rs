@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use esbgate_model::Name;
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -166,6 +167,11 @@ impl<'t> Faults<'t> {
     pub(crate) fn warn<T>(&mut self, at: &Spanned<T>, path: &str, message: impl Into<String>) {
         self.warnings.push(Warning(self.problem(at, path, message.into())));
     }
+}
+
+/// A name of the file as it may be told: what is no name may be a secret in the wrong place.
+pub(crate) fn named(name: &str) -> &str {
+    if Name::new(name).is_ok() { name } else { "?" }
 }
 
 /// The known name that `word` was probably meant to be.

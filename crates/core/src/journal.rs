@@ -162,21 +162,10 @@ impl<J: Journal> Bracket for WriteAhead<J> {
 
     async fn leave(&self, answer: UpstreamAnswer) -> SettledAnswer {
         let (fate, mut obligations) = answer.into_parts();
-        let (class, executed) = fate.class();
+        let outcome = fate.class();
         let trace = &obligations.trace;
-        note(&trace.outcome, (class, executed));
-        let mut record = OutcomeRecord {
-            request_id: trace.request_id(),
-            executed,
-            outcome: class.as_str(),
-            code_name: fate.code().map(Code::name),
-            upstream_status: None,
-            upstream_code: None,
-            upstream_request_id: None,
-            job_request_id: None,
-            job_instance_id: None,
-            step_instance_id: None,
-        };
+        note(&trace.outcome, outcome);
+        let mut record = OutcomeRecord::unanswered(trace.request_id(), outcome, fate.code());
         match &fate {
             Fate::NotSent(why) => note(&trace.upstream_message, why.to_string().into()),
             Fate::Silent(why) => note(&trace.upstream_message, why.to_string().into()),
@@ -200,7 +189,7 @@ impl<J: Journal> Bracket for WriteAhead<J> {
                 obligations.app.metrics.credential_refused();
             }
         }
-        if executed != Executed::No {
+        if record.executed != Executed::No {
             obligations.app.metrics.ran_on(obligations.component, obligations.host_runs);
         }
         let recorded = match obligations.ticket.take() {

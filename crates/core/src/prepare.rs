@@ -100,8 +100,6 @@ impl Stage for Prepare {
     }
 }
 
-/// One address, the caller's: the ESB's log takes every address that it finds there (contract esb §9).
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// Everything that the call held in secret: what the journal does not have in clear, no answer may show.
 fn echoes(shown: &Credentials, call: &ComponentCall, own: &Secret) -> Needles {
     let tokens = [&shown.bk_token, &shown.cookie_token, &shown.bearer, &shown.gateway_jwt];
@@ -112,3 +110,6 @@ fn echoes(shown: &Credentials, call: &ComponentCall, own: &Secret) -> Needles {
 
 /// The ESB ignores it today; its log and ours then share an id where it does not.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// One address, the caller's: the ESB's log takes every address that it finds there (contract esb §9).
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

@@ -5,9 +5,11 @@
 
 use std::future::Future;
 
-use esbgate_model::{ComponentCall, Executed, Name, Secret};
+use esbgate_model::{Code, ComponentCall, Executed, Name, Secret};
 
-use crate::{ReceivedAt, RiskMatch, authenticate::UserProof, prove_app::AppProof, room::Room};
+use crate::{
+    OutcomeClass, ReceivedAt, RiskMatch, authenticate::UserProof, prove_app::AppProof, room::Room,
+};
 
 /// The journal takes no records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +74,29 @@ pub struct OutcomeRecord<'a> {
     pub job_instance_id: Option<i64>,
     /// The step.
     pub step_instance_id: Option<i64>,
+}
+
+impl<'a> OutcomeRecord<'a> {
+    /// What came of a call of which the ESB has said nothing.
+    #[must_use]
+    pub fn unanswered(
+        request_id: &'a str,
+        (class, executed): (OutcomeClass, Executed),
+        code: Option<Code>,
+    ) -> Self {
+        Self {
+            request_id,
+            executed,
+            outcome: class.as_str(),
+            code_name: code.map(Code::name),
+            upstream_status: None,
+            upstream_code: None,
+            upstream_request_id: None,
+            job_request_id: None,
+            job_instance_id: None,
+            step_instance_id: None,
+        }
+    }
 }
 
 /// A call that was refused. Those of callers whose application was not proved are summed.

@@ -38,8 +38,7 @@ impl Seal {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         }
-        let tag = context.sign();
-        tag.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+        esbgate_model::hex(context.sign().as_ref())
     }
 
     /// Seals a value for a name: a value that is moved to another name does not open.

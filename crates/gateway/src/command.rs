@@ -14,7 +14,6 @@ use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
 #[cfg(feature = "demo")]
-pub(crate) use self::new_key::sha256_hex;
 use self::policy_check::Format;
 pub use self::serve::settings;
 

@@ -8,6 +8,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use esbgate_model::sha256_hex;
 use serde_json::Value;
 
 fn esbgate(arguments: &[&str]) -> Output {
@@ -35,9 +36,8 @@ fn the_demo_succeeds_and_ends_with_the_callers_answer() {
 fn a_new_key_comes_with_the_line_that_knows_it_by_its_hash() {
     let text = out(&esbgate(&["policy", "new-key"]));
     let key = text.split("esbgate_").nth(1).unwrap().lines().next().unwrap();
-    let hash = esbgate_model::sha256(format!("esbgate_{key}").as_bytes());
-    let hex: String = hash.iter().map(|b| format!("{b:02x}")).collect();
-    assert!(text.contains(&format!("- key: {{sha256: \"{hex}\"}}")), "{text}");
+    let hash = sha256_hex(format!("esbgate_{key}").as_bytes());
+    assert!(text.contains(&format!("- key: {{sha256: \"{hash}\"}}")), "{text}");
     assert_ne!(text, out(&esbgate(&["policy", "new-key"])));
 }
 
@@ -90,8 +90,7 @@ policy: policy.yaml
 "#;
 
 fn policy() -> String {
-    let key: String =
-        esbgate_model::sha256(b"key-canary-1").iter().map(|b| format!("{b:02x}")).collect();
+    let key = sha256_hex(b"key-canary-1");
     format!(
         r#"version: 1
 apps:

@@ -16,11 +16,11 @@ use esbgate_core::{
     Clock, Intent, Journal, JournalDown, JournalMetrics, OutcomeRecord, RecordKind, RefusalRecord,
     Rooms, Ticket,
 };
-use esbgate_model::Secret;
+use esbgate_model::{Secret, hex};
 use tokio::sync::oneshot;
 
 use crate::{
-    keyed::{HashKey, hex},
+    keyed::HashKey,
     line::{self, StartLine},
     segment::{self, OpenFile, Segment},
     unmade::Unmade,

@@ -2,8 +2,8 @@
 //!
 //! The name of the field goes into the hash, so that equal values of two fields cannot be told to be equal.
 
-use aws_lc_rs::{digest, hmac};
-use esbgate_model::Secret;
+use aws_lc_rs::hmac;
+use esbgate_model::{Secret, hex, sha256_hex};
 use serde::Serialize;
 
 /// The key of the hashes, and its id.
@@ -45,13 +45,4 @@ impl HashKey {
         }
         Keyed { hmac: hex(context.sign().as_ref()), key_id: &self.id, bytes }
     }
-}
-
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

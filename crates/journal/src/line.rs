@@ -6,7 +6,7 @@ mod run;
 use std::{fmt::Write as _, io};
 
 use esbgate_core::{Intent, OutcomeRecord, RefusalRecord, RiskMatch};
-use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope};
+use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope, sha256_hex};
 use serde::Serialize;
 
 use self::{
@@ -14,7 +14,7 @@ use self::{
     run::{RunLine, run},
 };
 use crate::{
-    keyed::{HashKey, Keyed, sha256_hex},
+    keyed::{HashKey, Keyed},
     unproved::{Caller, Sum},
 };
 

@@ -25,18 +25,11 @@ pub(crate) struct Unmade {
 impl Unmade {
     /// Queues the outcome. Never waits.
     pub(crate) fn record(self, room: Room) {
-        let outcome = OutcomeRecord {
-            request_id: &self.request_id,
-            executed: Executed::No,
-            outcome: OutcomeClass::Unavailable.as_str(),
-            code_name: Some(Code::InternalServerError.name()),
-            upstream_status: None,
-            upstream_code: None,
-            upstream_request_id: None,
-            job_request_id: None,
-            job_instance_id: None,
-            step_instance_id: None,
-        };
+        let outcome = OutcomeRecord::unanswered(
+            &self.request_id,
+            (OutcomeClass::Unavailable, Executed::No),
+            Some(Code::InternalServerError),
+        );
         let Ok(members) = line::outcome(self.intent, &outcome) else { return };
         let entry = Entry { kind: RecordKind::Outcome, time: self.clock.now().wall, members };
         let (waiter, _nobody) = oneshot::channel();

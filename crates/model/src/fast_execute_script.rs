@@ -13,8 +13,6 @@ use zeroize::Zeroizing;
 
 use crate::{CallbackUrl, Scope, Secret};
 
-pub use self::read::sha256;
-
 /// What the call may use, from the application's policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switches {

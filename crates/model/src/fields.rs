@@ -74,15 +74,11 @@ impl<'d> Reading<'d> {
         members: &'d [(Text, Node)],
         names: &'static [&'static str; N],
     ) -> Members<'d, N> {
-        let mut nodes = [None; N];
+        let mut picked = Members { place: Place::object(""), names, nodes: [None; N] };
         for (name, node) in members {
-            let name = self.document.str(name);
-            let known = names.iter().position(|known| *known == name);
-            if let Some(slot) = known.and_then(|index| nodes.get_mut(index)) {
-                *slot = Some(node);
-            }
+            picked.keep(self.document.str(name), node);
         }
-        Members { place: Place::object(""), names, nodes }
+        picked
     }
 
     /// Sorts the members of an object into the known ones; deals with the others as policy says.
@@ -92,17 +88,14 @@ impl<'d> Reading<'d> {
         members: &'d [(Text, Node)],
         names: &'static [&'static str; N],
     ) -> Members<'d, N> {
-        let mut nodes = [None; N];
+        let mut sorted = Members { place, names, nodes: [None; N] };
         for (name, node) in members {
             let name = self.document.str(name);
-            let known = names.iter().position(|known| *known == name);
-            if let Some(slot) = known.and_then(|index| nodes.get_mut(index)) {
-                *slot = Some(node);
-            } else if !(place.path.is_empty() && is_identity(name)) {
+            if !(sorted.keep(name, node) || place.path.is_empty() && is_identity(name)) {
                 self.unknown(place, name, names.iter().copied());
             }
         }
-        Members { place, names, nodes }
+        sorted
     }
 
     /// Deals with a name that the object does not have, as policy says.
@@ -159,6 +152,17 @@ pub(crate) fn is_blank_to_job(text: &str) -> bool {
 }
 
 impl<'d, const N: usize> Members<'d, N> {
+    /// Keeps a member that is known; says whether it is.
+    fn keep(&mut self, name: &str, node: &'d Node) -> bool {
+        let known = self.names.iter().position(|known| *known == name);
+        let slot = known.and_then(|index| self.nodes.get_mut(index));
+        let is_known = slot.is_some();
+        if let Some(slot) = slot {
+            *slot = Some(node);
+        }
+        is_known
+    }
+
     /// The path of a member.
     pub(crate) fn at(&self, name: &str) -> String {
         self.place.member(name)

@@ -8,6 +8,7 @@ mod component;
 mod component_call;
 mod credential;
 pub mod dialect;
+mod digest;
 mod executed;
 mod fast_execute_script;
 mod fault;
@@ -27,11 +28,11 @@ pub use self::{
     component::{Care, Component, Extent, Field, Form, Hidden, Kind, Reach, SdkMethod, Service},
     component_call::ComponentCall,
     credential::{Credentials, IDENTITY_KEYS, identity_in_body, identity_in_header},
+    digest::{hex, sha256, sha256_hex},
     executed::Executed,
     fast_execute_script::{
         Account, Content, FastExecuteScript, Host, HostPassword, Param, PasswordHost,
         RollingConfig, Script, ScriptLanguage, Switches, Target, TopologyNode, UnknownFields,
-        sha256,
     },
     fault::{Fault, Faults, Rule},
     language::{Language, Text},

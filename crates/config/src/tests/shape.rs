@@ -152,3 +152,19 @@ fn a_secret_behind_an_unknown_key_or_in_a_place_of_another_kind_is_not_shown() {
     let problems = BootDocument::read("esbgate.yaml", &text).unwrap().check(&Fake).unwrap_err();
     assert!(!format!("{problems:?}").contains("hunter2"), "{problems:?}");
 }
+
+#[test]
+fn what_is_no_name_is_not_told_where_a_name_stands() {
+    let pasted = "+pasted/in.the.wrong-place";
+    let text = format!(
+        "version: 1\nissuers: {{\"{pasted}\": 7}}\napps:\n  \"{pasted}\": {{owner: []}}\n  \"{pasted}2\": {{owner: o}}\n"
+    );
+    let problems = check(&text).unwrap_err();
+    assert!(problems.iter().any(|one| &*one.path == "apps.?"), "{problems:?}");
+    for problem in &problems {
+        assert!(
+            !problem.path.contains("pasted") && !problem.message.contains("pasted"),
+            "{problem}"
+        );
+    }
+}

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use esbgate_model::sha256_hex;
 
 pub(crate) fn run() -> ExitCode {
     let mut random = [0; 32];
@@ -13,11 +14,6 @@ pub(crate) fn run() -> ExitCode {
     let key = format!("esbgate_{}", URL_SAFE_NO_PAD.encode(random));
     println!("key (shown once; hand it to the application's team): {key}");
     println!("line for `proofs` in the policy:");
-    println!("  - key: {{sha256: \"{}\"}}", sha256_hex(&key));
+    println!("  - key: {{sha256: \"{}\"}}", sha256_hex(key.as_bytes()));
     ExitCode::SUCCESS
-}
-
-/// The text that policy knows a key by.
-pub(crate) fn sha256_hex(key: &str) -> String {
-    esbgate_model::sha256(key.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
 }

@@ -5,8 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use esbgate_model::sha256_hex;
+
 use super::ACTS_AS;
-use crate::command::sha256_hex;
 
 /// The folder.
 pub(super) struct Files {
@@ -49,7 +50,7 @@ impl Drop for Files {
 }
 
 fn policy() -> String {
-    let key = sha256_hex("xxx");
+    let key = sha256_hex(b"xxx");
     format!(
         r#"version: 1
 defaults:

@@ -112,7 +112,7 @@ pub const ALLOW: &str = r#"
 "#;
 
 pub fn sha256(text: &str) -> String {
-    esbgate_model::sha256(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    esbgate_model::sha256_hex(text.as_bytes())
 }
 
 pub fn policy(app_extra: &str, allow: &str) -> String {

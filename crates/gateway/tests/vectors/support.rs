@@ -188,7 +188,7 @@ issuers:
 "#;
 
 fn sha256(text: &str) -> String {
-    esbgate_model::sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    esbgate_model::sha256_hex(text.as_bytes())
 }
 
 /// The Python process that sends the vectors and stands behind the gateway.

@@ -1,10 +1,10 @@
 //! What of a call of `fast_execute_script` is written.
 
-use esbgate_model::{Account, Content, FastExecuteScript, Host, Script, Target};
+use esbgate_model::{Account, Content, FastExecuteScript, Host, Script, Target, hex};
 use serde::Serialize;
 
 use super::{TargetLine, Text, list};
-use crate::keyed::{HashKey, Keyed, hex};
+use crate::keyed::{HashKey, Keyed};
 
 #[derive(Debug, Serialize)]
 pub(super) struct RunLine<'a> {

@@ -36,6 +36,7 @@ const RULE: Field = int("id");
 const EXPRESSION: Field = text("expression");
 const LANGUAGES: Field = tree("script_language_list");
 const ACTION: Field = int("action");
+const RULE_TEXT: &[Field] = &[EXPRESSION, LANGUAGES, DESCRIPTION, ACTION];
 
 const CREDENTIAL: &[Field] = &[
     id("id"),
@@ -143,20 +144,8 @@ pub(super) const COMPONENTS: &[Row] = &[
     row!("update_credential", Write, Business, None, CREDENTIAL),
     row!("generate_local_file_upload_url", Write, Business, None, &[tree("file_name_list")]),
     row!("check_script", Read, Global, POST, &[LANGUAGE, CONTENT]),
-    row!(
-        "get_dangerous_rule_list",
-        Read,
-        Global,
-        POST,
-        &[EXPRESSION, LANGUAGES, DESCRIPTION, ACTION],
-    ),
-    row!(
-        "create_dangerous_rule",
-        Write,
-        Global,
-        POST,
-        &[EXPRESSION, LANGUAGES, DESCRIPTION, ACTION],
-    ),
+    row!("get_dangerous_rule_list", Read, Global, POST, RULE_TEXT),
+    row!("create_dangerous_rule", Write, Global, POST, RULE_TEXT),
     row!(
         "update_dangerous_rule",
         Write,

@@ -1,7 +1,6 @@
 //! From a document to the call, all faults at once. The rules are design §5; what JOB does with each
 //! field is contract jobv3 §1.
 
-use aws_lc_rs::digest;
 use zeroize::Zeroizing;
 
 use super::{
@@ -13,7 +12,7 @@ use crate::{
     fault::kind,
     fields::{Members, Place, Reading, faulty, is_blank, is_blank_to_job},
     json::{Document, Node},
-    scope,
+    scope, sha256,
 };
 
 /// The fields of the call. `bk_supplier_account` is dropped silently; `start` and `length` are paging
@@ -54,14 +53,6 @@ const ROLLING: [&str; 7] = [
 ];
 
 type Top<'d> = Members<'d, { NAMES.len() }>;
-
-/// SHA-256 of a text.
-#[must_use]
-pub fn sha256(text: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest::digest(&digest::SHA256, text).as_ref());
-    hash
-}
 
 impl FastExecuteScript {
     /// Every field that is read, by the object that holds it; identity keys are no fields of the call.

@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::Range};
 use memchr::{memchr2, memmem};
 
 use super::Needles;
-use crate::base64_text;
+use crate::{base64_text, hex};
 
 /// Bytes, and where in the original text each one began.
 pub(super) struct View<'t> {
@@ -66,7 +66,7 @@ impl<'t> View<'t> {
             (0..3).for_each(|lead| self.find_base64(secret, lead, spans));
         }
         if self.bytes.len() >= secret.len() * 2 {
-            let lower = hexadecimal(secret);
+            let lower = hex(secret.as_bytes());
             self.find_each(lower.as_bytes(), spans);
             self.find_each(lower.to_ascii_uppercase().as_bytes(), spans);
         }
@@ -101,19 +101,6 @@ impl<'t> View<'t> {
 
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)
-}
-
-fn hexadecimal(secret: &str) -> String {
-    let mut written = String::with_capacity(secret.len() * 2);
-    for byte in secret.bytes() {
-        written.extend(
-            [byte >> 4, byte & 15]
-                .map(|half| char::from_digit(half.into(), 16))
-                .into_iter()
-                .flatten(),
-        );
-    }
-    written
 }
 
 /// Reads the escape that `rest` begins with into `buffer`: how long what it stands for is, and the escape.

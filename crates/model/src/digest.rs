@@ -1,0 +1,37 @@
+//! SHA-256 and hexadecimal digits, as policy, records and logs write them.
+
+/// SHA-256 of a text.
+#[must_use]
+pub fn sha256(text: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text).as_ref());
+    hash
+}
+
+/// SHA-256 of a text, in lower hexadecimal digits.
+#[must_use]
+pub fn sha256_hex(text: &[u8]) -> String {
+    hex(&sha256(text))
+}
+
+/// Lower hexadecimal digits, two a byte.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
+    let mut written = String::with_capacity(bytes.len() * 2);
+    bytes.iter().for_each(|byte| written.extend([byte >> 4, byte & 15].map(digit)));
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_written_in_lower_digits() {
+        assert_eq!(hex(&[0x00, 0x0f, 0xa0, 0xff]), "000fa0ff");
+        // FIPS 180-2, appendix B.1.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_hex(b"abc"), abc);
+    }
+}
