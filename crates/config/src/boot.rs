@@ -115,7 +115,7 @@ pub struct Limits {
     pub body_time: Duration,
     /// Calls at once.
     pub in_flight: u32,
-    /// All bodies at once, in bytes.
+    /// All bodies at once, and what is kept of calls in their place, in bytes.
     pub body_bytes: u64,
     /// Connections at once.
     pub connections: u32,

@@ -83,7 +83,7 @@ spec! {
         body_time: Option<Span>,
         /// Calls at once.
         in_flight: Option<Spanned<u32>>,
-        /// All bodies at once.
+        /// All bodies at once, and what is kept of calls in their place.
         body_bytes: Option<Spanned<Size>>,
         /// Connections at once.
         connections: Option<Spanned<u32>>,

@@ -13,7 +13,6 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
-#[cfg(feature = "demo")]
 use self::policy_check::Format;
 pub use self::serve::settings;
 
