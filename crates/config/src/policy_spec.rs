@@ -1,14 +1,15 @@
 //! The shape of `policy.yaml`. Unknown keys are refused; what is absent allows nothing.
 
+mod grant;
+mod issuer;
+mod risk;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{
-    lookup::{FileSource, Source},
-    node::Spanned,
-    units::{ListOrAny, Span},
-};
+pub(crate) use self::{grant::*, issuer::*, risk::*};
+use crate::node::Spanned;
 
 macro_rules! spec {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
@@ -76,74 +77,6 @@ spec! {
         per_minute: Option<Spanned<u32>>,
         /// At once.
         burst: Option<Spanned<u32>>,
-    }
-}
-spec! {
-    /// Somebody whose tokens are believed.
-    IssuerSpec {
-        /// Where the token travels.
-        header: CarrierSpec,
-        /// `iss`.
-        issuer: Spanned<String>,
-        /// `aud`.
-        audience: Option<Spanned<String>>,
-        /// The one algorithm.
-        algorithm: AlgorithmSpec,
-        /// The keys.
-        key: IssuerKeySpec,
-        /// The `kid` that a token must show.
-        kid: Option<Spanned<String>>,
-        /// Names of claims.
-        claims: ClaimsSpec,
-        /// Tolerance of times.
-        leeway: Option<Span>,
-    }
-}
-/// Where a token travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum CarrierSpec {
-    /// `Authorization: Bearer`.
-    Bearer,
-    /// `X-Bkapi-JWT`.
-    XBkapiJwt,
-}
-/// Algorithms of signatures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(crate) enum AlgorithmSpec {
-    /// RSA PKCS#1 with SHA-256.
-    RS256,
-    /// RSA PKCS#1 with SHA-512.
-    RS512,
-    /// ECDSA on P-256.
-    ES256,
-    /// Ed25519.
-    EdDSA,
-    /// HMAC with SHA-256.
-    HS256,
-}
-/// The keys of an issuer.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum IssuerKeySpec {
-    /// A public key.
-    Pem(FileSource),
-    /// A set of public keys.
-    Jwks(FileSource),
-    /// A shared secret.
-    Secret(Source),
-}
-spec! {
-    /// Names of claims; dots lead into objects.
-    ClaimsSpec {
-        /// The application's code.
-        app: Spanned<String>,
-        /// Must be true.
-        app_verified: Option<String>,
-        /// The user's name.
-        user: Option<String>,
-        /// The user counts only where this is true.
-        user_verified: Option<String>,
     }
 }
 spec! {
@@ -270,129 +203,5 @@ spec! {
         #[serde(default)] start_task: bool,
         /// `host_password_list`.
         #[serde(default)] host_password_list: bool,
-    }
-}
-spec! {
-    /// One rule; it covers a whole call or nothing of it.
-    GrantSpec {
-        /// Its name in records.
-        name: Spanned<String>,
-        /// Components.
-        #[serde(default)] components: ListOrAny<Spanned<String>>,
-        /// Businesses.
-        #[serde(default)] business: BusinessSpec,
-        /// Accounts.
-        #[serde(default)] accounts: AccountsSpec,
-        /// Scripts.
-        #[serde(default)] scripts: ScriptsSpec,
-        /// Targets.
-        #[serde(default)] targets: TargetsSpec,
-        /// Callback prefixes.
-        #[serde(default)] callbacks: Vec<Spanned<String>>,
-    }
-}
-spec! {
-    /// Businesses.
-    #[derive(Default)]
-    BusinessSpec {
-        /// Single ones.
-        #[serde(default)] ids: ListOrAny<i64>,
-        /// Business sets.
-        #[serde(default)] sets: ListOrAny<i64>,
-        /// Tenant sets.
-        #[serde(default)] tenant_sets: ListOrAny<i64>,
-    }
-}
-spec! {
-    /// Accounts.
-    #[derive(Default)]
-    AccountsSpec {
-        /// By alias.
-        #[serde(default)] aliases: ListOrAny<String>,
-        /// By id.
-        #[serde(default)] ids: ListOrAny<i64>,
-    }
-}
-spec! {
-    /// Scripts.
-    #[derive(Default)]
-    ScriptsSpec {
-        /// Content in these languages.
-        #[serde(default)] content: ListOrAny<Spanned<String>>,
-        /// By id, whatever version is online.
-        #[serde(default)] ids: ListOrAny<String>,
-        /// Single versions.
-        #[serde(default)] versions: ListOrAny<i64>,
-        /// Content with these hashes.
-        #[serde(default)] sha256: Vec<Spanned<String>>,
-    }
-}
-spec! {
-    /// Targets.
-    #[derive(Default)]
-    TargetsSpec {
-        /// Networks.
-        #[serde(default)] ips: ListOrAny<Spanned<String>>,
-        /// Networks that are left out again.
-        #[serde(default)] except: Vec<Spanned<String>>,
-        /// Cloud areas.
-        #[serde(default)] clouds: ListOrAny<i64>,
-        /// Most hosts of one call; what a dynamic target counts as.
-        hosts: Option<Spanned<u64>>,
-        /// Dynamic groups.
-        #[serde(default)] groups: ListOrAny<String>,
-        /// Topology nodes.
-        #[serde(default)] topology: ListOrAny<NodeSpec>,
-        /// Hosts by id.
-        #[serde(default)] host_ids: ListOrAny<i64>,
-    }
-}
-spec! {
-    /// A topology node.
-    NodeSpec {
-        /// `id`.
-        id: i64,
-        /// `node_type`.
-        node_type: String,
-    }
-}
-spec! {
-    /// What scripts must not say.
-    RiskSpec {
-        /// Its name in records and answers.
-        id: Spanned<String>,
-        /// Languages of the scripts that it reads.
-        languages: Vec<Spanned<String>>,
-        /// The pattern.
-        r#match: Spanned<String>,
-        /// What is done.
-        action: RiskActionSpec,
-        /// What to do instead.
-        hint: Spanned<String>,
-        /// Scripts that it is tried on at each load.
-        #[serde(default)] examples: ExamplesSpec,
-    }
-}
-/// What is done about a script.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum RiskActionSpec {
-    /// It is put on record.
-    Observe,
-    /// The caller is told as well.
-    Warn,
-    /// Only what was reviewed passes.
-    ReviewedOnly,
-    /// The call is refused.
-    Deny,
-}
-spec! {
-    /// Scripts that a risk rule is tried on.
-    #[derive(Default)]
-    ExamplesSpec {
-        /// It must match them.
-        #[serde(default)] r#match: Vec<Spanned<String>>,
-        /// It must not match them.
-        #[serde(default)] pass: Vec<Spanned<String>>,
     }
 }

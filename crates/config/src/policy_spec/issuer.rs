@@ -1,0 +1,79 @@
+//! The shape of `issuers` of a policy.
+
+use serde::Deserialize;
+
+use super::spec;
+use crate::{
+    lookup::{FileSource, Source},
+    node::Spanned,
+    units::Span,
+};
+
+spec! {
+    /// Somebody whose tokens are believed.
+    IssuerSpec {
+        /// Where the token travels.
+        header: CarrierSpec,
+        /// `iss`.
+        issuer: Spanned<String>,
+        /// `aud`.
+        audience: Option<Spanned<String>>,
+        /// The one algorithm.
+        algorithm: AlgorithmSpec,
+        /// The keys.
+        key: IssuerKeySpec,
+        /// The `kid` that a token must show.
+        kid: Option<Spanned<String>>,
+        /// Names of claims.
+        claims: ClaimsSpec,
+        /// Tolerance of times.
+        leeway: Option<Span>,
+    }
+}
+/// Where a token travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CarrierSpec {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `X-Bkapi-JWT`.
+    XBkapiJwt,
+}
+/// Algorithms of signatures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum AlgorithmSpec {
+    /// RSA PKCS#1 with SHA-256.
+    RS256,
+    /// RSA PKCS#1 with SHA-512.
+    RS512,
+    /// ECDSA on P-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+    /// HMAC with SHA-256.
+    HS256,
+}
+/// The keys of an issuer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IssuerKeySpec {
+    /// A public key.
+    Pem(FileSource),
+    /// A set of public keys.
+    Jwks(FileSource),
+    /// A shared secret.
+    Secret(Source),
+}
+spec! {
+    /// Names of claims; dots lead into objects.
+    ClaimsSpec {
+        /// The application's code.
+        app: Spanned<String>,
+        /// Must be true.
+        app_verified: Option<String>,
+        /// The user's name.
+        user: Option<String>,
+        /// The user counts only where this is true.
+        user_verified: Option<String>,
+    }
+}
