@@ -10,7 +10,10 @@ use esbgate_core::{
     Metrics, Parse, Peer, Policy, PolicyHandle, ProveApp, Quota, ReceivedAt, ReceivedRequest,
     Risks, RoutedCall, Stage, Trace, TraceSink,
 };
-use esbgate_model::{Name, Secret, Switches, dialect::Credential};
+use esbgate_model::{
+    Name, Switches,
+    dialect::{AppSecrets, Credential},
+};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, encode};
 
@@ -101,7 +104,7 @@ fn app() -> Fallible<App> {
         issuers: vec!["ci".into()],
         certificates: vec![],
         users: Default::default(),
-        acts_as: Arc::new(Credential { app_code: code.clone(), app_secret: Secret::new("s") }),
+        acts_as: Arc::new(Credential::new(code.clone(), AppSecrets::one("s"))),
         allow: vec![],
         switches: Switches::default(),
         http_status: Default::default(),

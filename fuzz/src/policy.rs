@@ -7,7 +7,10 @@ use std::{
 
 use esbgate_config::{Grounds, Lookup, PolicyDocument, Problem};
 use esbgate_core::{Binding, Ledger, Metrics, Policy};
-use esbgate_model::{Name, Secret, dialect::Credential};
+use esbgate_model::{
+    Name,
+    dialect::{AppSecrets, Credential},
+};
 use prometheus::Registry;
 
 use crate::head::AT;
@@ -47,8 +50,8 @@ pub fn policy(data: &[u8]) {
 
 /// Reads, checks and binds.
 pub(crate) fn load(text: &str) -> Result<(Policy, Vec<Problem>), Vec<Problem>> {
-    let credential =
-        Credential { app_code: Name::new("ops_gateway").unwrap(), app_secret: Secret::new(SECRET) };
+    let code = Name::new("ops_gateway").unwrap();
+    let credential = Credential::new(code, AppSecrets::one(SECRET));
     let credentials = HashMap::from([("ops_gateway".into(), Arc::new(credential))]);
     let document = PolicyDocument::read("policy.yaml", text)?;
     let grounds = Grounds { credentials: &credentials, login: true };

@@ -3,7 +3,10 @@
 use std::{collections::HashSet, sync::Arc};
 
 use esbgate_core::{AppKey, CertificateName, Exemption, Grant, HttpStatus, Users};
-use esbgate_model::{Name, Secret, dialect::Credential};
+use esbgate_model::{
+    Name,
+    dialect::{AppSecrets, Credential},
+};
 use jiff::SignedDuration;
 
 use crate::{
@@ -121,7 +124,7 @@ fn acts_as(
     };
     let Some(grounds) = known.grounds else {
         let app_code = Name::new("offline").ok()?;
-        return Some(Arc::new(Credential { app_code, app_secret: Secret::new("") }));
+        return Some(Arc::new(Credential::new(app_code, AppSecrets::one(""))));
     };
     let credentials = grounds.credentials;
     let found = credentials.get(name.value.as_str()).map(Arc::clone);

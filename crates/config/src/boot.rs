@@ -92,7 +92,7 @@ impl fmt::Display for ListenAddress {
 }
 
 /// PEM texts of a listener.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenTls {
     /// The chain.
     pub certificate: String,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use esbgate_model::{
     Name, Secret,
-    dialect::{Credential, Dialect},
+    dialect::{AppSecrets, Credential, Dialect},
 };
 use http::Uri;
 use ipnet::IpNet;
@@ -124,9 +124,20 @@ fn credential(
     let code = &spec.value.bk_app_code;
     let app_code =
         Name::new(&code.value).map_err(|fault| faults.add(code, &path, fault.to_string()));
-    let app_secret = secret(&spec.value.bk_app_secret.current, port, &path, faults)?;
-    let credential = Credential { app_code: app_code.ok()?, app_secret: Secret::new(app_secret) };
-    Some((name.into(), Arc::new(credential)))
+    let said = &spec.value.bk_app_secret;
+    let current = secret(&said.current, port, &path, faults).map(Secret::new);
+    let next = said.next.as_ref().map(|next| secret(next, port, &path, faults).map(Secret::new));
+    let (current, next) = match (current, next) {
+        (Some(current), None) => (current, None),
+        // Where an exchange is over and both name one value, a second try would repeat the first.
+        (Some(current), Some(Some(next))) => {
+            let next = Some(next).filter(|next| *next != current);
+            (current, next)
+        }
+        (None, _) | (_, Some(None)) => return None,
+    };
+    let secrets = AppSecrets { current, next };
+    Some((name.into(), Arc::new(Credential::new(app_code.ok()?, secrets))))
 }
 
 fn journal(

@@ -146,10 +146,12 @@ spec! {
     }
 }
 spec! {
-    /// A secret.
+    /// A secret that can be exchanged while calls go on.
     SecretSpec {
         /// The one in use.
         current: Source,
+        /// The one that takes its place: a call is sent once more with it where the ESB turns `current` down.
+        next: Option<Source>,
     }
 }
 /// When a record counts as kept.

@@ -14,12 +14,11 @@ const fn reserve(beside: &'static str, name: &'static str, instead: &'static str
     Reserved { beside, name, instead }
 }
 
-const TABLE: [Reserved; 15] = [
+const TABLE: [Reserved; 14] = [
     // esbgate.yaml
     reserve("upstream", "admin", "there is no admin socket: take the key out"),
     reserve("upstream", "fleet", "each gateway counts alone: give each its share of the budgets"),
     reserve("esb-legacy", "apigateway", "write esb, or esb-legacy for bk-paas 2.x"),
-    reserve("current", "next", "change `current`, and restart"),
     reserve("hmac_key", "retain", "remove old folders below `dir` by a job of your own"),
     reserve("strict", "best_effort", "write strict: without a record nothing is executed"),
     // policy.yaml

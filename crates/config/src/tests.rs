@@ -9,7 +9,10 @@ mod shape;
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use esbgate_core::{Binding, Ledger, Metrics};
-use esbgate_model::{Name, Secret, dialect::Credential};
+use esbgate_model::{
+    Name,
+    dialect::{AppSecrets, Credential},
+};
 use jiff::Timestamp;
 
 use crate::{BootDocument, Grounds, Lookup, Plan, PolicyDocument, Problem, Warning};
@@ -33,10 +36,8 @@ const EXAMPLE: &str = include_str!("../../../config/policy.yaml");
 const BOOT: &str = include_str!("../../../config/esbgate.yaml");
 
 fn check(text: &str) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
-    let credential = Credential {
-        app_code: Name::new("ops_gateway").unwrap(),
-        app_secret: Secret::new("s3cr3t"),
-    };
+    let code = Name::new("ops_gateway").unwrap();
+    let credential = Credential::new(code, AppSecrets::one("s3cr3t"));
     let credentials = HashMap::from([("ops_gateway".into(), Arc::new(credential))]);
     let now: Timestamp = "2027-01-01T00:00Z".parse().unwrap();
     let grounds = Grounds { credentials: &credentials, login: true };

@@ -148,6 +148,11 @@ impl Pending {
 }
 
 impl Departed {
+    /// Counts that the ESB turned the credential's current secret down, so that the call is sent with the next.
+    pub fn credential_retried(&self) {
+        self.0.app.metrics.credential_retried();
+    }
+
     /// Ends a call of which, by the count of bytes written, none left after all.
     #[must_use]
     pub fn not_sent(self, why: NotSent) -> UpstreamAnswer {

@@ -106,7 +106,9 @@ pub struct Metrics {
     generation: IntGauge,
     apps: IntGauge,
     loaded: Gauge,
+    files_read: IntGauge,
     credential_refusals: IntCounterVec,
+    credential_retries: IntCounterVec,
     risk_matches: IntCounterVec,
     /// The ESB client's.
     pub upstream: UpstreamMetrics,
@@ -123,6 +125,7 @@ pub struct AppMetrics {
     other: [IntCounter; 5],
     host_runs: Vec<(Component, IntCounter)>,
     credential_refusals: IntCounter,
+    credential_retries: IntCounter,
 }
 
 impl AppMetrics {
@@ -145,6 +148,11 @@ impl AppMetrics {
     /// Counts a refusal of the gateway's own credential.
     pub fn credential_refused(&self) {
         self.credential_refusals.inc();
+    }
+
+    /// Counts a call that was sent again with the credential's next secret.
+    pub(crate) fn credential_retried(&self) {
+        self.credential_retries.inc();
     }
 }
 
@@ -245,9 +253,18 @@ impl Metrics {
                     "When the policy in force was loaded.",
                 ),
             )?,
+            files_read: gauge(
+                "esbgate_files_reread_success",
+                "0 while a changed secret or certificate file of the start-up file is not used.",
+            )?,
             credential_refusals: counter(
                 "esbgate_upstream_credential_refusals_total",
                 "Times that the ESB refused the gateway's own credential.",
+                &["credential"],
+            )?,
+            credential_retries: counter(
+                "esbgate_upstream_credential_retries_total",
+                "Calls that were sent again with the next secret, because the ESB refused the current one.",
                 &["credential"],
             )?,
             risk_matches: counter(
@@ -290,6 +307,7 @@ impl Metrics {
                 })
                 .collect(),
             credential_refusals: self.credential_refusals.with_label_values(&[acts_as]),
+            credential_retries: self.credential_retries.with_label_values(&[acts_as]),
         }
     }
 
@@ -341,6 +359,11 @@ impl Metrics {
         self.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
         self.apps.set(i64::try_from(apps).unwrap_or(i64::MAX));
         self.loaded.set(at.as_duration().as_secs_f64());
+    }
+
+    /// Notes whether the files of secrets and certificates are in use as they stand.
+    pub fn files_read(&self, success: bool) {
+        self.files_read.set(success.into());
     }
 
     /// The text that Prometheus scrapes.

@@ -1,9 +1,11 @@
 //! Writes the message that the ESB sees: our credential, one user key, the canonical body.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use esbgate_model::{
     Component, ComponentCall, Credentials, Needles, Secret,
-    dialect::{Dialect, User},
+    dialect::{AppSecrets, Credential, Dialect, Message, Sender, User},
 };
 use http::{HeaderName, HeaderValue};
 
@@ -20,6 +22,9 @@ pub struct OutgoingMessage {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The canonical JSON.
     pub body: Bytes,
+    /// The same message under the credential's next secret, if it has one: sent where the ESB turns the
+    /// current secret down, for then nothing was executed.
+    pub second: Option<Message>,
     /// How the answer is read.
     pub dialect: Dialect,
     /// What an answer must not echo.
@@ -70,14 +75,17 @@ impl Stage for Prepare {
             None => User::Name(authenticated.principal().user()),
         };
         let call = authenticated.call().asked();
-        let written = self.0.write(&app.acts_as, user, call).map_err(|_| Rejection::Internal)?;
-        let echoes = echoes(parsed.credentials(), call, &app.acts_as.app_secret);
+        let (written, second, secrets) = self.written(&app.acts_as, user, call)?;
+        let echoes = echoes(parsed.credentials(), call, &secrets);
         let (call, _principal) = authenticated.into_parts();
         let (admitted, _asked) = call.into_parts();
         let (app_call, slot) = admitted.into_parts();
         let mut permit = app_call.into_routed().into_parsed().into_permit();
-        // All that is left of the call while the ESB is waited for.
-        permit.shrink(written.body.len() as u64);
+        // All that is left of the call while the ESB is waited for. A second body is counted where the permit
+        // has room for it; only the dialect that writes secrets into bodies makes one, and only with `next`.
+        let own = |again: &&Message| again.body.as_ptr() != written.body.as_ptr();
+        let bodies = second.as_ref().filter(own).map_or(0, |again| again.body.len());
+        permit.shrink((written.body.len() + bodies) as u64);
         let obligations = Obligations {
             trace,
             app,
@@ -93,6 +101,7 @@ impl Stage for Prepare {
             authorization: written.authorization,
             headers,
             body: written.body,
+            second,
             dialect: self.0,
             echoes,
         };
@@ -100,11 +109,31 @@ impl Stage for Prepare {
     }
 }
 
+impl Prepare {
+    /// The message, once more under the next secret if there is one, and the secrets that they hold.
+    fn written(
+        &self,
+        credential: &Credential,
+        user: User<'_>,
+        call: &ComponentCall,
+    ) -> Result<(Message, Option<Message>, Arc<AppSecrets>), Rejection> {
+        let secrets = credential.secrets();
+        let sender = |app_secret| Sender { app_code: &credential.app_code, app_secret, user };
+        let written = self.0.write(sender(&secrets.current), call);
+        let written = written.map_err(|_| Rejection::Internal)?;
+        let again = |next| self.0.write_again(&written, sender(next), call);
+        let second = secrets.next.as_ref().map(again).transpose();
+        let second = second.map_err(|_| Rejection::Internal)?;
+        Ok((written, second, secrets))
+    }
+}
+
 /// Everything that the call held in secret: what the journal does not have in clear, no answer may show.
-fn echoes(shown: &Credentials, call: &ComponentCall, own: &Secret) -> Needles {
+fn echoes(shown: &Credentials, call: &ComponentCall, own: &AppSecrets) -> Needles {
     let tokens = [&shown.bk_token, &shown.cookie_token, &shown.bearer, &shown.gateway_jwt];
     let shown = tokens.into_iter().chain([&shown.app_secret]).flatten();
-    let credentials = shown.chain([own]).map(Secret::expose);
+    let own = [&own.current].into_iter().chain(&own.next);
+    let credentials = shown.chain(own).map(Secret::expose);
     Needles::new(credentials.chain(call.secrets()))
 }
 

@@ -23,7 +23,7 @@ use esbgate_core::{
 };
 use esbgate_model::{
     Executed, Name, Secret, Switches,
-    dialect::{Credential, Dialect},
+    dialect::{AppSecrets, Credential, Dialect},
     sha256,
 };
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
@@ -111,7 +111,7 @@ fn app() -> App {
         issuers: vec![],
         certificates: vec![],
         users: Users { exemptions: vec![exemption], ..Users::default() },
-        acts_as: Arc::new(Credential { app_code: code.clone(), app_secret: Secret::new("s") }),
+        acts_as: Arc::new(Credential::new(code.clone(), AppSecrets::one("s"))),
         allow: vec![grant],
         switches: Switches::default(),
         http_status: Default::default(),

@@ -15,16 +15,20 @@ use esbgate_core::{
 };
 use esbgate_journal::FileJournal;
 use esbgate_model::{Secret, dialect::Dialect};
-use esbgate_server::{Inherited, ReadBody, Server, ServerLimits};
+use esbgate_server::{Inherited, ListenerTls, ReadBody, Server, ServerLimits};
 use esbgate_upstream::{Esb, EsbOptions, LoginOptions, LoginService};
 use prometheus::Registry;
-use tokio::task::JoinSet;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     layers::Telemetry,
     minute::each_minute,
     monitor::Monitor,
+    reread::{Looked, Reread, keep_reading},
     stack::{Parts, stack},
 };
 
@@ -34,7 +38,7 @@ pub struct ListenerSettings {
     /// `host:port`, `unix:/path` or `systemd:NAME`.
     pub address: String,
     /// TLS, if the listener speaks it.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub tls: Option<ListenerTls>,
 }
 
 /// What callers are held to.
@@ -72,6 +76,8 @@ pub struct Settings {
     pub login: Option<LoginOptions>,
     /// The journal.
     pub journal: esbgate_journal::Options,
+    /// The files whose change needs no restart.
+    pub reread: Reread,
     /// Makes the first generation of policy.
     pub policy: Box<dyn FnOnce(Binding<'_>) -> Policy + Send>,
 }
@@ -108,6 +114,7 @@ pub struct Running {
     drain: CancellationToken,
     tasks: TaskTracker,
     servers: JoinSet<()>,
+    looks: mpsc::Sender<oneshot::Sender<Looked>>,
 }
 
 /// Starts a gateway.
@@ -172,7 +179,9 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     servers.spawn(async move { probes.serve(listener, None, monitor).await });
     let refusals = journal.clone();
     servers.spawn(each_minute(drain.clone(), move || refusals.sum_up()));
-    Ok(Running { addresses, monitor: monitor_address, journal, drain, tasks, servers })
+    let (looks, asked) = mpsc::channel(1);
+    servers.spawn(keep_reading(settings.reread, asked, metrics, drain.clone()));
+    Ok(Running { looks, addresses, monitor: monitor_address, journal, drain, tasks, servers })
 }
 
 /// The login service, or none. A policy that lets nobody use tokens asks nothing of it.
@@ -220,6 +229,16 @@ impl Running {
     #[must_use]
     pub fn journal_path(&self) -> PathBuf {
         Path::to_path_buf(self.journal.path())
+    }
+
+    /// Looks now, and not only every ten seconds, whether files of secrets and certificates have changed.
+    pub async fn look_again(&self) -> Looked {
+        let (told, looked) = oneshot::channel();
+        // Only a gateway that stops does not look any more.
+        if self.looks.send(told).await.is_err() {
+            return Looked::Same;
+        }
+        looked.await.unwrap_or(Looked::Same)
     }
 
     /// Stops: takes no connection, lets what runs end within `grace`, closes the journal. Says whether

@@ -8,11 +8,13 @@ mod demo;
 pub mod layers;
 mod minute;
 mod monitor;
+mod reread;
 mod sources;
 pub mod stack;
 
 pub use self::{
     boot::{Running, StartError, start},
     clock::SystemClock,
+    reread::{Looked, Reread},
     sources::Sources,
 };

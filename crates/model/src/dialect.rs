@@ -3,6 +3,7 @@
 //! A dialect knows words, not rights: it is handed a call that was already judged.
 
 mod answer;
+mod app_credential;
 mod esb;
 mod esb_legacy;
 mod mask;
@@ -10,7 +11,10 @@ mod mask;
 use bytes::Bytes;
 use http::HeaderValue;
 
-pub use self::answer::{Answer, Meaning, Outcome};
+pub use self::{
+    answer::{Answer, Meaning, Outcome},
+    app_credential::{AppSecrets, Credential},
+};
 use crate::{Component, ComponentCall, Name, Needles, Secret};
 
 /// Which dialect the upstream speaks.
@@ -22,13 +26,15 @@ pub enum Dialect {
     EsbLegacy,
 }
 
-/// The credential that the gateway holds and a caller never sees.
-#[derive(Debug)]
-pub struct Credential {
+/// Whom the ESB is told that the call comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct Sender<'a> {
     /// `bk_app_code`.
-    pub app_code: Name,
+    pub app_code: &'a Name,
     /// `bk_app_secret`.
-    pub app_secret: Secret,
+    pub app_secret: &'a Secret,
+    /// The one user key.
+    pub user: User<'a>,
 }
 
 /// The one user key that is sent.
@@ -56,15 +62,26 @@ pub struct Unwritable;
 
 impl Dialect {
     /// Writes the message.
-    pub fn write(
+    pub fn write(self, sender: Sender<'_>, call: &ComponentCall) -> Result<Message, Unwritable> {
+        match self {
+            Self::Esb => esb::write(sender, call),
+            Self::EsbLegacy => esb_legacy::write(sender, call),
+        }
+    }
+
+    /// Writes the message once more, from another sender. A body that does not tell the sender is shared.
+    pub fn write_again(
         self,
-        credential: &Credential,
-        user: User<'_>,
+        message: &Message,
+        sender: Sender<'_>,
         call: &ComponentCall,
     ) -> Result<Message, Unwritable> {
         match self {
-            Self::Esb => esb::write(credential, user, call),
-            Self::EsbLegacy => esb_legacy::write(credential, user, call),
+            Self::Esb => {
+                let authorization = Some(esb::authorization(sender)?);
+                Ok(Message { authorization, body: message.body.clone() })
+            }
+            Self::EsbLegacy => esb_legacy::write(sender, call),
         }
     }
 

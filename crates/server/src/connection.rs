@@ -11,14 +11,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use crate::{
-    Downstream, ServerLimits,
+    Downstream, ListenerTls, ServerLimits,
     activity::Activity,
     certificate,
     heads::{Finding, Findings},
@@ -41,7 +40,7 @@ const PING: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(crate) struct Connection<S> {
     pub(crate) service: S,
-    pub(crate) tls: Option<Arc<ServerConfig>>,
+    pub(crate) tls: Option<ListenerTls>,
     pub(crate) limits: ServerLimits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) drain: CancellationToken,
@@ -106,7 +105,7 @@ where
         let Some(tls) = &self.tls else {
             return self.speak(stream, peer).await;
         };
-        let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+        let handshake = TlsAcceptor::from(tls.now()).accept(stream);
         let secured = tokio::select! {
             secured = tokio::time::timeout(self.limits.header_time, handshake) => secured,
             // Nothing was asked yet, so nothing is owed.

@@ -24,7 +24,7 @@ pub use body::ReadBody;
 pub use inherited::Inherited;
 pub use listener::{BindError, Listener, bind};
 pub use serve::{Server, ServerLimits};
-pub use tls::{TlsError, tls_config};
+pub use tls::{ListenerTls, TlsError, tls_config};
 
 /// A request whose head is complete and whose body is still on the wire.
 #[derive(Debug)]

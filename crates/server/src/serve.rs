@@ -5,13 +5,12 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use esbgate_core::{Clock, Rooms};
 use http::Response;
-use rustls::ServerConfig;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use crate::{
-    Downstream, Listener,
+    Downstream, Listener, ListenerTls,
     connection::{self, Connection},
     listener::Accepted,
 };
@@ -56,7 +55,7 @@ impl Server {
 
     /// Serves a listener; after the drain began, returns when the last connection has ended.
     /// Dropping the future cuts every connection that is still open.
-    pub async fn serve<S>(&self, listener: Listener, tls: Option<Arc<ServerConfig>>, service: S)
+    pub async fn serve<S>(&self, listener: Listener, tls: Option<ListenerTls>, service: S)
     where
         S: Service<Downstream, Response = Response<Bytes>, Error = Infallible, Future: Send>
             + Clone

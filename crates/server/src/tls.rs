@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
@@ -43,6 +44,27 @@ pub enum TlsError {
     /// The certificate or the key is not usable.
     #[error("the certificate or the key is not usable: {0}")]
     Unusable(rustls::Error),
+}
+
+/// The TLS of a listener, which may be replaced while it serves: a connection keeps what it began with.
+#[derive(Debug, Clone)]
+pub struct ListenerTls(Arc<ArcSwap<ServerConfig>>);
+
+impl ListenerTls {
+    /// Begins with `config`.
+    #[must_use]
+    pub fn new(config: Arc<ServerConfig>) -> Self {
+        Self(Arc::new(ArcSwap::new(config)))
+    }
+
+    /// Replaces it for connections to come.
+    pub fn replace(&self, config: Arc<ServerConfig>) {
+        self.0.store(config);
+    }
+
+    pub(crate) fn now(&self) -> Arc<ServerConfig> {
+        self.0.load_full()
+    }
 }
 
 /// A configuration for TLS 1.2 and 1.3 with HTTP/2 and HTTP/1.1; client certificates are asked for,

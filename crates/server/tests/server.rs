@@ -11,8 +11,8 @@ use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time:
 use bytes::Bytes;
 use esbgate_core::{BodyBudget, Clock, Gather, ReceivedAt, Rejection, Rooms, Trace};
 use esbgate_server::{
-    BindError, Downstream, EnteredRequest, ReadBody, Server, ServerLimits, TracedRequest, bind,
-    tls_config,
+    BindError, Downstream, EnteredRequest, ListenerTls, ReadBody, Server, ServerLimits,
+    TracedRequest, bind, tls_config,
 };
 use http::{Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
@@ -75,7 +75,10 @@ where
     let drain = CancellationToken::new();
     let server = Server::new(limits, Arc::new(Stopped), drain.clone());
     let serving = server.clone();
-    let task = tokio::spawn(async move { serving.serve(listener, tls, service).await });
+    let task =
+        tokio::spawn(
+            async move { serving.serve(listener, tls.map(ListenerTls::new), service).await },
+        );
     Started { address, server, drain, task }
 }
 

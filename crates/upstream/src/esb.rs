@@ -19,7 +19,10 @@ use esbgate_core::{
     Anomaly, NoAnswer, NotSent, OutgoingMessage, Rejection, UpstreamAnswer, UpstreamMetrics,
     UpstreamRequest, UpstreamResult,
 };
-use esbgate_model::{Kind, dialect::Outcome};
+use esbgate_model::{
+    Kind,
+    dialect::{Answer, Message, Outcome},
+};
 use http::{
     HeaderName, HeaderValue, Method, Request, Uri,
     header::{ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST},
@@ -139,7 +142,7 @@ impl tower_service::Service<UpstreamRequest> for Esb {
 
 impl Shared {
     async fn carry(&self, request: UpstreamRequest) -> (UpstreamResult, UpstreamAnswer) {
-        let (message, pending) = request.into_parts();
+        let (mut message, pending) = request.into_parts();
         let (wire, host) = match self.connect().await {
             Ok(connected) => connected,
             Err(reason) => return (UpstreamResult::NotSent, pending.not_sent(reason)),
@@ -151,10 +154,21 @@ impl Shared {
         {
             exchange = self.exchange(wire, host, &message).await;
         }
+        if let Some((refused, second)) = refused(&exchange, &mut message) {
+            // Nothing was executed, and nothing is if the second does not get as far as the ESB.
+            let Ok((wire, host)) = self.connect().await else {
+                return (UpstreamResult::Answered, departed.answered(refused));
+            };
+            departed.credential_retried();
+            (message.authorization, message.body) = (second.authorization, second.body);
+            exchange = self.exchange(wire, host, &message).await;
+            if matches!(exchange, Exchange::NotSent) {
+                return (UpstreamResult::Answered, departed.answered(refused));
+            }
+        }
         match exchange {
-            Exchange::Answered(Reply { status, body }) => {
-                let answer =
-                    message.dialect.read(message.component, status, &body, &message.echoes);
+            Exchange::Answered(reply) => {
+                let answer = read(&reply, &message);
                 let result = match answer.meaning.outcome {
                     Outcome::Success | Outcome::Failed | Outcome::Unknown => {
                         UpstreamResult::Answered
@@ -200,6 +214,20 @@ impl Shared {
         // The connection is gone by now: nothing can leave any more.
         if written.bytes() == 0 { Exchange::NotSent } else { Exchange::Silent(reason) }
     }
+}
+
+fn read(reply: &Reply, message: &OutgoingMessage) -> Answer {
+    message.dialect.read(message.component, reply.status, &reply.body, &message.echoes)
+}
+
+/// The answer that turns the current secret down, and the message that is sent in that case, at most once a call:
+/// the ESB's workers remember a refusal for 300 s, each its own, so no call can tell for another.
+fn refused(exchange: &Exchange, message: &mut OutgoingMessage) -> Option<(Answer, Message)> {
+    let Exchange::Answered(reply) = exchange else { return None };
+    // Most messages have no second, and their answer is read once, by who passes it on.
+    let second = message.second.take()?;
+    let answer = read(reply, message);
+    answer.meaning.credential_refused.then_some((answer, second))
 }
 
 fn origin(text: &str, tls: Option<&Arc<ClientConfig>>) -> Result<Endpoint, OptionsError> {

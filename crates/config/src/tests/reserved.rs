@@ -21,7 +21,6 @@ fn every_reserved_name_is_refused_with_what_to_do() {
         ("admin", "\npolicy:", "\nadmin: {socket: /run/esbgate/admin.sock}\npolicy:"),
         ("fleet", "\npolicy:", "\nfleet: {fail: local}\npolicy:"),
         ("apigateway", "kind: esb ", "kind: apigateway "),
-        ("next", "{current: {env: ESB_SECRET}}", "{current: {env: ESB_SECRET}, next: {env: NEXT}}"),
         ("retain", "  node: gate-1", "  retain: {days: 400, bytes: 50GiB}"),
         ("best_effort", "mode: strict ", "mode: best_effort "),
     ] {

@@ -5,11 +5,17 @@ use std::path::Path;
 use esbgate_config::{Boot, BootDocument, OfflinePlan, Plan, PolicyDocument, Problem, Warning};
 use esbgate_core::Clock as _;
 
-use crate::{SystemClock, sources::Sources};
+use crate::{
+    SystemClock,
+    sources::{Recording, Sources},
+};
 
 /// Two files without a fault.
 pub(super) struct Checked {
     pub(super) boot: Boot,
+    /// What `boot` was made of.
+    pub(super) document: BootDocument,
+    pub(super) files: Recording,
     pub(super) plan: Plan,
     pub(super) warnings: Vec<Warning>,
 }
@@ -17,11 +23,12 @@ pub(super) struct Checked {
 /// Checks a start-up file and a policy: `policy`, else the one that it names.
 pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, Vec<Problem>> {
     let name = config.display().to_string();
-    let boot = BootDocument::read(&name, &text(&name)?)?;
-    let policy = policy.map_or_else(|| boot.policy(), |path| path.display().to_string());
+    let document = BootDocument::read(&name, &text(&name)?)?;
+    let policy = policy.map_or_else(|| document.policy(), |path| path.display().to_string());
     let policy = text(&policy).and_then(|text| PolicyDocument::read(&policy, &text));
     let now = SystemClock::start().now().wall;
-    let boot = match (boot.check(&Sources), &policy) {
+    let files = Recording::default();
+    let boot = match (document.check(&files), &policy) {
         (Ok(boot), _) => boot,
         (Err(problems), Err(more)) => return Err([problems, more.clone()].concat()),
         // What the policy may name is not known; all else that is wrong with it is told beside.
@@ -31,7 +38,7 @@ pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, V
         }
     };
     let (plan, warnings) = policy?.check(boot.grounds(), &Sources, now)?;
-    Ok(Checked { boot, plan, warnings })
+    Ok(Checked { boot, document, files, plan, warnings })
 }
 
 /// Checks a policy without a start-up file.

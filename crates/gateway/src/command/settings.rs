@@ -2,25 +2,33 @@
 
 use std::{path::Path, sync::Arc};
 
-use esbgate_config::{Durability, ListenTls, Problem};
+use esbgate_config::{Durability, Problem};
 use esbgate_core::HeadRules;
-use esbgate_server::{Inherited, ServerLimits};
+use esbgate_server::{Inherited, ListenerTls, ServerLimits};
 use esbgate_upstream::{DEFAULT_ANSWER_LIMIT, EsbOptions, LoginOptions};
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ClientConfig;
 
 use super::files::Checked;
-use crate::boot::{ListenerSettings, RequestLimits, Settings};
+use crate::{
+    boot::{ListenerSettings, RequestLimits, Settings},
+    reread::{Reread, server_tls},
+};
 
 /// The last of the checks: what a start makes of certificates and keys.
 pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Problem>> {
-    let Checked { boot, plan, .. } = checked;
+    let Checked { boot, document, files, plan, .. } = checked;
     let file = file.display().to_string();
     let problem = |message| vec![Problem::of_file(&file, message)];
     let mut listeners = Vec::new();
-    for listener in boot.listeners {
-        let tls = listener.tls.map(|tls| server_tls(&tls)).transpose().map_err(problem)?;
-        listeners.push(ListenerSettings { address: listener.address.to_string(), tls });
+    for listener in &boot.listeners {
+        let tls = listener.tls.as_ref().map(server_tls).transpose().map_err(problem)?;
+        listeners.push(tls.map(ListenerTls::new));
     }
+    let reread = Reread::new(document, files, &boot, &listeners);
+    let listeners = boot.listeners.iter().zip(listeners);
+    let listeners = listeners
+        .map(|(listener, tls)| ListenerSettings { address: listener.address.to_string(), tls })
+        .collect();
     let tls = boot.upstream_ca.as_deref().map(client_tls).transpose().map_err(problem)?;
     let limits = boot.limits;
     Ok(Settings {
@@ -72,6 +80,7 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
             // Each belongs to a call that is inside.
             open_intents: limits.in_flight.into(),
         },
+        reread,
         policy: Box::new(move |binding| plan.bind(binding)),
     })
 }
@@ -81,12 +90,6 @@ fn node() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "esbgate".into() } else { name.into() }
-}
-
-fn server_tls(tls: &ListenTls) -> Result<Arc<ServerConfig>, String> {
-    let client_ca = tls.client_ca.as_deref().map(str::as_bytes);
-    esbgate_server::tls_config(tls.certificate.as_bytes(), tls.key.expose().as_bytes(), client_ca)
-        .map_err(|error| format!("listen: {error}"))
 }
 
 fn client_tls(ca: &str) -> Result<Arc<ClientConfig>, String> {

@@ -5,7 +5,11 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use esbgate_config::{Grounds, Lookup, PolicyDocument};
 use esbgate_core::{Binding, Ledger, Login, LoginDown, Metrics, PolicyHandle, ReceivedAt, Verdict};
-use esbgate_model::{Name, Secret, dialect::Credential, sha256};
+use esbgate_model::{
+    Name, Secret,
+    dialect::{AppSecrets, Credential},
+    sha256,
+};
 
 /// What a call with groups or nodes counts as.
 pub const CEILING: usize = 2000;
@@ -105,8 +109,7 @@ pub fn policy(metrics: &Metrics) -> PolicyHandle {
         .iter()
         .map(|(code, secret)| {
             let app_code = Name::new(code).unwrap();
-            let app_secret = Secret::new(*secret);
-            ((*code).into(), Arc::new(Credential { app_code, app_secret }))
+            ((*code).into(), Arc::new(Credential::new(app_code, AppSecrets::one(*secret))))
         })
         .collect();
     let text = text();

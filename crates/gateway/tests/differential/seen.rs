@@ -26,7 +26,7 @@ pub fn view(granted: &GrantedCall) -> View {
     view.say(Dimension::App, authenticated.principal().app().as_str());
     view.say(Dimension::User, authenticated.principal().user().as_str());
     view.say(Dimension::ActsAs, app.acts_as.app_code.as_str());
-    view.say(Dimension::Secret, render::sha256(app.acts_as.app_secret.expose().as_bytes()));
+    view.say(Dimension::Secret, render::sha256(app.acts_as.secrets().current.expose().as_bytes()));
     view.say(Dimension::HostRuns, granted.host_runs().to_string());
     view
 }

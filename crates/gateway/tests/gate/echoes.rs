@@ -8,8 +8,17 @@ use crate::{
     support::*,
 };
 
-const SECRETS: [&str; 6] =
-    [KEY, TOKEN, ESB_SECRET, "param-canary-1", "password-canary-1", "t=query-canary-1"];
+const SECRETS: [&str; 7] = [
+    KEY,
+    TOKEN,
+    ESB_SECRET,
+    NEXT_SECRET,
+    "param-canary-1",
+    "password-canary-1",
+    "t=query-canary-1",
+];
+
+const NEXT_SECRET: &str = "esb-secret-canary-2";
 
 fn base64(lead: &str, text: &str) -> String {
     use base64::Engine as _;
@@ -68,6 +77,8 @@ async fn hushed(name: &str, play: Play, echoes: &[String]) -> Answer {
     let gate = Gate::with(Files {
         policy: policy(fields, ALLOW),
         esb: Some(server.url()),
+        secret_extra: ", next: {file: next.secret}",
+        beside: vec![("next.secret", NEXT_SECRET.into())],
         ..Files::default()
     })
     .await;

@@ -26,6 +26,7 @@ mod refusals;
 mod risk_rules;
 mod risks;
 mod room;
+mod rotation;
 mod secrets;
 mod served;
 mod sums;

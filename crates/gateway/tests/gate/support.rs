@@ -37,6 +37,8 @@ pub struct Files {
     pub beside: Vec<(&'static str, String)>,
     /// The ESB's endpoint, in the place of the stand-in's.
     pub esb: Option<String>,
+    /// Members of the credential's `bk_app_secret` besides `current`.
+    pub secret_extra: &'static str,
     /// The members of `login`, in the place of the stand-in's URL.
     pub login: Option<String>,
 }
@@ -52,6 +54,7 @@ impl Default for Files {
             esb_tls: None,
             beside: Vec::new(),
             esb: None,
+            secret_extra: "",
             login: None,
         }
     }
@@ -86,7 +89,7 @@ monitor: {{address: "127.0.0.1:0"}}
 upstream: {{kind: {}, endpoints: ["{}"]{}}}
 login: {{{}}}
 credentials:
-  ops_gateway: {{bk_app_code: ops_gateway, bk_app_secret: {{current: {{file: esb.secret}}}}}}
+  ops_gateway: {{bk_app_code: ops_gateway, bk_app_secret: {{current: {{file: esb.secret}}{}}}}}
 journal: {{dir: {}, durability: written, hmac_key: {{file: hmac.key}}}}
 policy: policy.yaml
 {}"#,
@@ -95,6 +98,7 @@ policy: policy.yaml
             self.esb.clone().unwrap_or_else(|| standin.esb_url()),
             self.upstream_extra,
             self.login.clone().unwrap_or_else(|| format!("url: \"{}\"", standin.login_url())),
+            self.secret_extra,
             folder.path().join("journal").display(),
             self.boot_extra,
         )

@@ -51,7 +51,7 @@ fn files(authority: &Authority) -> Files {
     }
 }
 
-fn client(
+pub fn client(
     authority: &Authority,
     own: Option<&Pair>,
     versions: &[&'static SupportedProtocolVersion],
@@ -72,7 +72,7 @@ fn client(
     }
 }
 
-async fn connect(
+pub async fn connect(
     address: SocketAddr,
     config: Arc<ClientConfig>,
 ) -> io::Result<TlsStream<TcpStream>> {

@@ -3,18 +3,22 @@
 use bytes::Bytes;
 use http::HeaderValue;
 
-use super::{Credential, Message, Unwritable, User};
+use super::{Message, Sender, Unwritable};
 use crate::ComponentCall;
 
-pub(super) fn write(
-    credential: &Credential,
-    user: User<'_>,
-    call: &ComponentCall,
-) -> Result<Message, Unwritable> {
-    let (key, value) = user.member();
+pub(super) fn write(sender: Sender<'_>, call: &ComponentCall) -> Result<Message, Unwritable> {
+    let authorization = authorization(sender)?;
+    let mut body = Vec::with_capacity(call.size_hint());
+    serde_json::to_writer(&mut body, call).map_err(|_| Unwritable)?;
+    Ok(Message { authorization: Some(authorization), body: Bytes::from(body) })
+}
+
+/// `X-Bkapi-Authorization`.
+pub(super) fn authorization(sender: Sender<'_>) -> Result<HeaderValue, Unwritable> {
+    let (key, value) = sender.user.member();
     let identity = [
-        ("bk_app_code", credential.app_code.as_str()),
-        ("bk_app_secret", credential.app_secret.expose()),
+        ("bk_app_code", sender.app_code.as_str()),
+        ("bk_app_secret", sender.app_secret.expose()),
         (key, value),
     ];
     let mut header = String::with_capacity(128);
@@ -27,9 +31,7 @@ pub(super) fn write(
     header.push('}');
     let mut authorization = HeaderValue::try_from(header).map_err(|_| Unwritable)?;
     authorization.set_sensitive(true);
-    let mut body = Vec::with_capacity(call.size_hint());
-    serde_json::to_writer(&mut body, call).map_err(|_| Unwritable)?;
-    Ok(Message { authorization: Some(authorization), body: Bytes::from(body) })
+    Ok(authorization)
 }
 
 /// Writes a JSON string in ASCII: the ESB decodes raw UTF-8 bytes of a header as Latin-1.

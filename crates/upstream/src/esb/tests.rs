@@ -22,6 +22,7 @@ fn message() -> OutgoingMessage {
             (HOST, HeaderValue::from_static("elsewhere")),
         ],
         body: Bytes::from_static(b"{\"bk_scope_id\":\"2\"}"),
+        second: None,
         dialect: Dialect::Esb,
         echoes: Needles::new(["not-in-any-answer"]),
     }
