@@ -23,6 +23,13 @@ impl ChargedCall {
         &self.granted
     }
 
+    /// Ends the call as if it were sent: what it paid is not given back.
+    pub fn depart(mut self) {
+        if let Some(paid) = &mut self.paid {
+            paid.keep();
+        }
+    }
+
     pub(crate) fn into_parts(self) -> (GrantedCall, Option<Paid>) {
         (self.granted, self.paid)
     }

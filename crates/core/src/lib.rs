@@ -49,7 +49,7 @@ pub use self::{
     login::{Login, LoginDown, Verdict},
     metrics::{
         AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics, OutcomeClass,
-        RecordKind, RiskMetrics, UpstreamMetrics, UpstreamResult,
+        RecordKind, RiskMetrics, ShadowMetrics, ShadowResult, UpstreamMetrics, UpstreamResult,
     },
     network::Network,
     once::{FreshCall, Once},

@@ -4,6 +4,7 @@
 mod journal;
 mod login;
 mod risk;
+mod shadow;
 mod upstream;
 
 use std::{
@@ -23,6 +24,7 @@ pub use self::{
     journal::{JournalMetrics, RecordKind},
     login::{CacheResult, LoginMetrics, LoginResult},
     risk::RiskMetrics,
+    shadow::{ShadowMetrics, ShadowResult},
     upstream::{UpstreamMetrics, UpstreamResult},
 };
 
@@ -116,6 +118,8 @@ pub struct Metrics {
     pub login: LoginMetrics,
     /// The journal's.
     pub journal: JournalMetrics,
+    /// A next policy's.
+    pub shadow: ShadowMetrics,
 }
 
 /// The series of one application.
@@ -275,6 +279,7 @@ impl Metrics {
             upstream: UpstreamMetrics::register(registry)?,
             login: LoginMetrics::register(registry)?,
             journal: JournalMetrics::register(registry)?,
+            shadow: ShadowMetrics::register(registry)?,
             registry: registry.clone(),
         })
     }

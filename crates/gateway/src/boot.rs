@@ -29,6 +29,7 @@ use crate::{
     minute::each_minute,
     monitor::Monitor,
     reread::{Looked, Reread, keep_reading},
+    shadow::Shadow,
     stack::{Parts, stack},
 };
 
@@ -114,6 +115,7 @@ pub struct Running {
     drain: CancellationToken,
     tasks: TaskTracker,
     servers: JoinSet<()>,
+    shadow: Shadow,
     looks: mpsc::Sender<oneshot::Sender<Looked>>,
 }
 
@@ -139,8 +141,11 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     });
     let limits = settings.limits;
     metrics.limited(limits.in_flight, limits.body_bytes, limits.server.connections);
+    let head = Arc::new(settings.head);
+    let shadow = Shadow::new(Arc::clone(&head), Arc::clone(&bodies), metrics.shadow.clone());
     let parts = Parts {
-        head: Arc::new(settings.head),
+        head,
+        shadow: shadow.clone(),
         read_body: ReadBody::new(limits.body, limits.body_time, Arc::clone(&bodies)),
         policy,
         dialect: settings.dialect,
@@ -181,7 +186,16 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     servers.spawn(each_minute(drain.clone(), move || refusals.sum_up()));
     let (looks, asked) = mpsc::channel(1);
     servers.spawn(keep_reading(settings.reread, asked, metrics, drain.clone()));
-    Ok(Running { looks, addresses, monitor: monitor_address, journal, drain, tasks, servers })
+    Ok(Running {
+        shadow,
+        looks,
+        addresses,
+        monitor: monitor_address,
+        journal,
+        drain,
+        tasks,
+        servers,
+    })
 }
 
 /// The login service, or none. A policy that lets nobody use tokens asks nothing of it.
@@ -229,6 +243,12 @@ impl Running {
     #[must_use]
     pub fn journal_path(&self) -> PathBuf {
         Path::to_path_buf(self.journal.path())
+    }
+
+    /// The next policy that is evaluated beside the one in force, if there is one.
+    #[must_use]
+    pub fn shadow(&self) -> &Shadow {
+        &self.shadow
     }
 
     /// Looks now, and not only every ten seconds, whether files of secrets and certificates have changed.

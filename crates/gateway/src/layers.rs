@@ -6,6 +6,7 @@ mod detach;
 mod gather;
 mod observe;
 mod respond;
+mod shadow;
 mod shed;
 mod stage;
 
@@ -16,6 +17,7 @@ pub use self::{
     gather::{GatherLayer, GatherService, gather},
     observe::{Observe, ObserveLayer, Telemetry},
     respond::{Respond, RespondLayer},
+    shadow::{ShadowLayer, ShadowService},
     shed::{Shed, ShedLayer},
     stage::{StageLayer, StageService, stage},
 };

@@ -9,6 +9,7 @@ pub mod layers;
 mod minute;
 mod monitor;
 mod reread;
+pub mod shadow;
 mod sources;
 pub mod stack;
 

@@ -15,8 +15,10 @@ use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::layers::{
-    CatchPanicLayer, DetachLayer, ObserveLayer, RespondLayer, ShedLayer, bracket, gather, stage,
+    CatchPanicLayer, DetachLayer, ObserveLayer, RespondLayer, ShadowLayer, ShedLayer, bracket,
+    gather, stage,
 };
+use crate::shadow::Shadow;
 
 /// What a listener serves.
 pub type Gateway = BoxCloneSyncService<Downstream, Response<Bytes>, Infallible>;
@@ -28,6 +30,8 @@ pub struct Parts {
     pub head: Arc<HeadRules>,
     /// Reads bodies.
     pub read_body: ReadBody,
+    /// The next policy, if there is one.
+    pub shadow: Shadow,
     /// The policy in force.
     pub policy: PolicyHandle,
     /// How the upstream is spoken to.
@@ -59,6 +63,7 @@ where
             .layer(CatchPanicLayer::new(parts.metrics.clone()))
             .layer(ShedLayer::new(parts.in_flight, parts.inside)) // before any work is done
             .layer(gather(parts.read_body))
+            .layer(ShadowLayer::new(parts.shadow, login.clone(), parts.tasks.clone())) // sees whole requests and their fate
             .layer(stage(Parse(parts.head))) // one meaning, credentials set apart, nothing decoded
             .layer(stage(MatchRoute(parts.policy))) // pins the policy generation
             .layer(stage(ProveApp::default())) // local and cheap: before all that waits or decodes

@@ -29,6 +29,7 @@ mod room;
 mod rotation;
 mod secrets;
 mod served;
+mod shadow;
 mod sums;
 mod support;
 mod tls;

@@ -1,0 +1,122 @@
+//! A next policy is asked about the calls that come, and decides none of them.
+
+use esbgate_config::{BootDocument, Plan, PolicyDocument};
+use esbgate_core::ShadowResult::{self, OtherReason, Same, Unjudged, WouldAllow, WouldRefuse};
+use esbgate_gateway::{Sources, shadow::ShadowReport};
+use serde_json::json;
+
+use crate::support::*;
+
+const SINCE: &str = "2027-01-01T00:00Z";
+
+/// A policy as the gateway would read it.
+fn plan(gate: &Gate, text: &str) -> Plan {
+    let file = gate.folder.path().join("esbgate.yaml").display().to_string();
+    let text_of_boot = std::fs::read_to_string(&file).unwrap();
+    let boot = BootDocument::read(&file, &text_of_boot).unwrap().check(&Sources).unwrap();
+    let document = PolicyDocument::read("policy.next.yaml", text).unwrap();
+    document.check(boot.grounds(), &Sources, SINCE.parse().unwrap()).unwrap().0
+}
+
+/// A gateway with a next policy, in which `from` is `to`.
+async fn with_next(from: &str, to: &str) -> Gate {
+    let gate = Gate::start().await;
+    let text = policy("", ALLOW);
+    assert!(text.contains(from));
+    let plan = plan(&gate, &text.replace(from, to));
+    gate.running.shadow().set(plan, "hash", SINCE.parse().unwrap()).unwrap();
+    gate
+}
+
+/// What is told once every call has been looked at.
+async fn report(gate: Gate) -> ShadowReport {
+    let shadow = gate.running.shadow().clone();
+    assert!(gate.stop().await.0);
+    shadow.report().unwrap()
+}
+
+fn count(report: &ShadowReport, result: ShadowResult) -> u64 {
+    let at = ShadowResult::ALL.iter().position(|known| *known == result).unwrap();
+    report.counts[at]
+}
+
+#[tokio::test]
+async fn what_a_next_policy_would_decide_otherwise_is_told_and_it_decides_nothing() {
+    let next = "business: {ids: [2, 3], sets: [8000000]}";
+    let gate = with_next("business: {ids: [1, 2], sets: [8000000]}", next).await;
+    gate.call(&call()).await.is(200, "", "yes");
+    gate.call(&call_with(json!({"bk_biz_id": 1}))).await.is(200, "", "yes");
+    gate.call(&call_with(json!({"bk_biz_id": 1}))).await.is(200, "", "yes");
+    gate.call(&call_with(json!({"bk_biz_id": 3}))).await.is(403, "BUSINESS_NOT_ALLOWED", "no");
+    gate.call(&call_with(json!({"bk_biz_id": 4}))).await.is(403, "BUSINESS_NOT_ALLOWED", "no");
+    assert_eq!(gate.counts(), (3, 3, 3));
+    let report = report(gate).await;
+    assert_eq!(ShadowResult::ALL.map(|result| count(&report, result)), report.counts);
+    assert_eq!(
+        (count(&report, Same), count(&report, WouldRefuse), count(&report, WouldAllow)),
+        (2, 2, 1)
+    );
+    let rows: Vec<_> = report
+        .differences
+        .iter()
+        .map(|row| (row.result, row.app.as_ref().unwrap().as_str(), row.now, row.next, row.count))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (WouldRefuse, "team_app", None, Some("BUSINESS_NOT_ALLOWED"), 2),
+            (WouldAllow, "team_app", Some("BUSINESS_NOT_ALLOWED"), None, 1),
+        ]
+    );
+    assert_eq!((&*report.sha256, report.untold), ("hash", 0));
+}
+
+#[tokio::test]
+async fn a_call_that_both_refuse_for_different_reasons_is_a_difference_of_its_own() {
+    let gate = with_next("team_app:", "other_app:").await;
+    gate.call(&call_with(json!({"bk_biz_id": 4}))).await.is(403, "BUSINESS_NOT_ALLOWED", "no");
+    let report = report(gate).await;
+    assert_eq!(count(&report, OtherReason), 1);
+    let row = &report.differences[0];
+    assert_eq!((row.now, row.next), (Some("BUSINESS_NOT_ALLOWED"), Some("APP_VERIFY_FAILED")));
+}
+
+#[tokio::test]
+async fn a_token_is_not_asked_about_once_more() {
+    let gate = with_next("business: {ids: [1, 2], ", "business: {ids: [1], ").await;
+    let header = authorization("bk_token", TOKEN);
+    gate.send(&[("X-Bkapi-Authorization", &header)], &call().to_string()).await.is(200, "", "yes");
+    let asked = gate.standin.history().login_count();
+    let shadow = gate.running.shadow().clone();
+    let (_, standin, _folder) = gate.stop().await;
+    assert_eq!(standin.history().login_count(), asked);
+    assert_eq!(count(&shadow.report().unwrap(), WouldRefuse), 1);
+}
+
+#[tokio::test]
+async fn an_outage_is_no_decision_and_is_not_compared() {
+    let gate =
+        Gate::with(Files { esb: Some("http://127.0.0.1:1".into()), ..Files::default() }).await;
+    let plan = plan(&gate, &policy("", ALLOW));
+    gate.running.shadow().set(plan, "hash", SINCE.parse().unwrap()).unwrap();
+    let answer = gate.call(&call()).await;
+    assert_eq!((answer.status, &answer.body["executed"]), (502, &"no".into()));
+    let header =
+        json!({"bk_app_code": "team_app", "bk_app_secret": KEY, "bk_username": "svc_deploy"});
+    let keyed = [("X-Bkapi-Authorization", &*header.to_string()), ("Idempotency-Key", "k-1")];
+    gate.send(&keyed, &call().to_string()).await.is(503, "IDEMPOTENCY_UNAVAILABLE", "no");
+    let report = report(gate).await;
+    assert_eq!((count(&report, Same), count(&report, Unjudged)), (1, 1));
+    assert!(report.differences.is_empty());
+}
+
+#[tokio::test]
+async fn a_next_policy_that_is_taken_away_is_asked_no_more() {
+    let gate = with_next("business: {ids: [1, 2], ", "business: {ids: [1], ").await;
+    let loaded = "\nesbgate_shadow_policy_loaded 1\n";
+    assert!(gate.metrics().await.contains(loaded));
+    gate.running.shadow().clear();
+    gate.call(&call()).await.is(200, "", "yes");
+    assert!(!gate.metrics().await.contains(loaded));
+    assert!(gate.running.shadow().report().is_none());
+}
