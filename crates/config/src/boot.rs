@@ -57,6 +57,8 @@ pub struct Boot {
     pub credentials: HashMap<Box<str>, Arc<Credential>>,
     /// The journal.
     pub journal: JournalOptions,
+    /// The folder of what is remembered over a restart.
+    pub state: Box<str>,
     /// The policy file, seen from where the start-up file's own path is seen.
     pub policy: Box<str>,
 }

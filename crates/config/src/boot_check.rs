@@ -1,6 +1,6 @@
 //! Checks of the start-up file.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use esbgate_model::{
     Name, Secret,
@@ -54,6 +54,7 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
     let credentials = credentials.filter_map(|(name, one)| credential(name, one, port, faults));
     let credentials = credentials.collect();
     let journal = journal(&spec.journal, port, faults);
+    let state = state(spec, faults);
     let wait =
         |span: Option<Span>, seconds| span.map_or(Duration::from_secs(seconds), |span| span.0);
     Some(Boot {
@@ -74,6 +75,7 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
         login: login.flatten(),
         credentials,
         journal: journal?,
+        state: state?,
         policy: beside(faults.file, &spec.policy.value).into(),
     })
 }
@@ -157,6 +159,23 @@ fn journal(
         hmac_key: Secret::new(key),
         node: spec.node.as_ref().map(|node| node.value.as_str().into()),
     })
+}
+
+/// The folder of what is remembered; not within the journal, where each folder is a start.
+fn state(spec: &BootSpec, faults: &mut Faults<'_>) -> Option<Box<str>> {
+    let journal = beside(faults.file, &spec.journal.dir.value);
+    let Some(said) = &spec.state.dir else {
+        let beside = Path::new(&journal).parent().unwrap_or(Path::new("")).join("state");
+        return Some(beside.display().to_string().into());
+    };
+    if said.value.trim().is_empty() {
+        return faults.none(said, "state.dir", "name a folder");
+    }
+    let state = beside(faults.file, &said.value);
+    if Path::new(&state).starts_with(&journal) {
+        return faults.none(said, "state.dir", "the folder must not be within journal.dir");
+    }
+    Some(state.into())
 }
 
 fn url(text: &Spanned<String>, path: &str, faults: &mut Faults<'_>) -> Option<Uri> {

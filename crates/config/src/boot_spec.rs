@@ -36,6 +36,8 @@ spec! {
         #[serde(default)] credentials: BTreeMap<String, Spanned<CredentialSpec>>,
         /// The journal.
         journal: JournalSpec,
+        /// What the gateway remembers over a restart.
+        #[serde(default)] state: StateSpec,
         /// The policy file.
         policy: Spanned<String>,
     }
@@ -185,5 +187,14 @@ spec! {
         hmac_key: Source,
         /// The name of this gateway in records.
         node: Option<Spanned<String>>,
+    }
+}
+spec! {
+    /// What the gateway remembers over a restart.
+    #[derive(Default)]
+    StateSpec {
+        /// Its folder. Default: the folder `state` beside `journal.dir`. Made with mode 0700 where it is not there; each
+        /// gateway has its own.
+        dir: Option<Spanned<String>>,
     }
 }

@@ -8,10 +8,12 @@ mod demo;
 pub mod layers;
 mod minute;
 mod monitor;
+mod regular_file;
 mod reread;
 pub mod shadow;
 mod sources;
 pub mod stack;
+pub mod state_folder;
 
 pub use self::{
     boot::{Running, StartError, start},

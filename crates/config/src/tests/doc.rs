@@ -7,7 +7,7 @@ use crate::{boot_spec::*, policy_spec::*};
 const DOC: &str = include_str!("../../../../docs/configuration.md");
 
 /// What each section of the document describes.
-const SECTIONS: [(&str, &[&str]); 31] = [
+const SECTIONS: [(&str, &[&str]); 32] = [
     ("esbgate.yaml", BootSpec::KEYS),
     ("listen[]", ListenSpec::KEYS),
     ("listen[].tls", TlsSpec::KEYS),
@@ -19,6 +19,7 @@ const SECTIONS: [(&str, &[&str]); 31] = [
     ("credentials.NAME", CredentialSpec::KEYS),
     ("credentials.NAME.bk_app_secret", SecretSpec::KEYS),
     ("journal", JournalSpec::KEYS),
+    ("state", StateSpec::KEYS),
     ("policy.yaml", PolicySpec::KEYS),
     ("defaults", DefaultsSpec::KEYS),
     ("calls", CallsSpec::KEYS),

@@ -180,3 +180,21 @@ fn a_start_up_file_that_could_not_start_is_told_before() {
         assert!(problems[0].line > 0);
     }
 }
+
+#[test]
+fn what_is_remembered_lies_beside_the_journal_or_where_it_is_said_and_never_within() {
+    let state = |boot: &str| {
+        let document = BootDocument::read("etc/esbgate.yaml", boot).unwrap();
+        document.check(&Fake).map(|boot| boot.state)
+    };
+    let said = "state: {dir: own}";
+    let shown = "state:                               # generations of policy, and what an admin has set; beside the journal if absent\n  dir: /var/lib/esbgate/state\n";
+    assert!(BOOT.contains(shown));
+    assert_eq!(&*state(&BOOT.replace(shown, "")).unwrap(), "/var/lib/esbgate/state");
+    assert_eq!(&*state(&BOOT.replace(shown, said)).unwrap(), "etc/own");
+    for wrong in ["/var/lib/esbgate/journal", "/var/lib/esbgate/journal/state", "\"\""] {
+        let problems =
+            state(&BOOT.replace(shown, &format!("state: {{dir: {wrong}}}"))).unwrap_err();
+        assert_eq!(&*problems[0].path, "state.dir", "{wrong}");
+    }
+}

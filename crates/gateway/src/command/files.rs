@@ -6,7 +6,7 @@ use esbgate_config::{Boot, BootDocument, OfflinePlan, Plan, PolicyDocument, Prob
 use esbgate_core::Clock as _;
 
 use crate::{
-    SystemClock,
+    SystemClock, regular_file,
     sources::{Recording, Sources},
 };
 
@@ -62,7 +62,10 @@ pub(super) fn offline(
     }
 }
 
+/// Longer files are not even read; what each kind of file may have is told by its reader.
+const LONGEST: u64 = 64 << 20;
+
 pub(super) fn text(path: &str) -> Result<String, Vec<Problem>> {
-    std::fs::read_to_string(path)
+    regular_file::read_text(Path::new(path), LONGEST)
         .map_err(|error| vec![Problem::of_file(path, format!("the file cannot be read: {error}"))])
 }
