@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use esbgate_config::{Grounds, Lookup, PolicyDocument, Problem};
+use esbgate_config::{Grounds, Lookup, PolicyDocument, PolicyText, Problem};
 use esbgate_core::{Binding, Ledger, Metrics, Policy};
 use esbgate_model::{
     Name,
@@ -53,7 +53,8 @@ pub(crate) fn load(text: &str) -> Result<(Policy, Vec<Problem>), Vec<Problem>> {
     let code = Name::new("ops_gateway").unwrap();
     let credential = Credential::new(code, AppSecrets::one(SECRET));
     let credentials = HashMap::from([("ops_gateway".into(), Arc::new(credential))]);
-    let document = PolicyDocument::read("policy.yaml", text)?;
+    let document =
+        PolicyDocument::read(&[PolicyText { name: "policy.yaml".into(), text: text.into() }])?;
     let grounds = Grounds { credentials: &credentials, login: true };
     let (plan, warnings) = document.check(grounds, &Everything, AT.wall)?;
     let mut ledger = Ledger::default();

@@ -15,6 +15,7 @@ use crate::{
     lookup::{Lookup, beside},
     policy_document::Grounds,
     problem::{Faults, Problem},
+    texts::Texts,
     yaml,
 };
 
@@ -22,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub struct BootDocument {
     file: Box<str>,
-    text: Box<str>,
+    texts: Texts,
     spec: BootSpec,
 }
 
@@ -162,15 +163,17 @@ impl Boot {
 impl BootDocument {
     /// Reads the shape of a start-up file.
     pub fn read(file_name: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let root = yaml::read(file_name, text)?;
-        let mut faults = Faults::new(file_name, text);
-        let Some(spec) = faults.spec(&root, "") else { return Err(faults.problems) };
-        Ok(Self { file: file_name.into(), text: text.into(), spec })
+        let texts = Texts::one(file_name, text);
+        let roots = yaml::read(&texts)?;
+        let mut faults = Faults::new(&texts);
+        let spec = roots.first().and_then(|root| faults.spec(root, ""));
+        let Some(spec) = spec else { return Err(faults.problems) };
+        Ok(Self { file: file_name.into(), texts, spec })
     }
 
     /// Checks what it means and resolves what it names; reports every fault at once.
     pub fn check(&self, port: &dyn Lookup) -> Result<Boot, Vec<Problem>> {
-        let mut faults = Faults::new(&self.file, &self.text);
+        let mut faults = Faults::new(&self.texts);
         let boot = boot(&self.spec, port, &mut faults);
         // Without a fault there is a value, and the other way round.
         match faults.end(boot)? {

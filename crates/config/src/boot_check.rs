@@ -76,7 +76,7 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
         credentials,
         journal: journal?,
         state: state?,
-        policy: beside(faults.file, &spec.policy.value).into(),
+        policy: beside(faults.texts.name(spec.policy.place), &spec.policy.value).into(),
     })
 }
 
@@ -154,7 +154,7 @@ fn journal(
     // The one mode there is; another is refused by its name.
     let ModeSpec::Strict = spec.mode;
     Some(JournalOptions {
-        dir: beside(faults.file, &spec.dir.value).into(),
+        dir: beside(faults.texts.name(spec.dir.place), &spec.dir.value).into(),
         durability: spec.durability,
         hmac_key: Secret::new(key),
         node: spec.node.as_ref().map(|node| node.value.as_str().into()),
@@ -163,7 +163,7 @@ fn journal(
 
 /// The folder of what is remembered; not within the journal, where each folder is a start.
 fn state(spec: &BootSpec, faults: &mut Faults<'_>) -> Option<Box<str>> {
-    let journal = beside(faults.file, &spec.journal.dir.value);
+    let journal = beside(faults.texts.name(spec.journal.dir.place), &spec.journal.dir.value);
     let Some(said) = &spec.state.dir else {
         let beside = Path::new(&journal).parent().unwrap_or(Path::new("")).join("state");
         return Some(beside.display().to_string().into());
@@ -171,7 +171,7 @@ fn state(spec: &BootSpec, faults: &mut Faults<'_>) -> Option<Box<str>> {
     if said.value.trim().is_empty() {
         return faults.none(said, "state.dir", "name a folder");
     }
-    let state = beside(faults.file, &said.value);
+    let state = beside(faults.texts.name(said.place), &said.value);
     if Path::new(&state).starts_with(&journal) {
         return faults.none(said, "state.dir", "the folder must not be within journal.dir");
     }

@@ -14,8 +14,10 @@ mod grant_check;
 mod issuer_check;
 mod listen_check;
 mod lookup;
+mod merged;
 mod node;
 mod picture;
+
 mod plan;
 mod policy_document;
 mod policy_spec;
@@ -25,6 +27,7 @@ mod reserved;
 mod risk_check;
 mod shape;
 mod term;
+mod texts;
 mod units;
 mod yaml;
 
@@ -40,6 +43,7 @@ pub use self::{
     plan::{OfflinePlan, Plan},
     policy_document::{Grounds, PolicyDocument},
     problem::{Problem, Warning},
+    texts::PolicyText,
 };
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ fn file(
     path: &str,
     faults: &mut Faults<'_>,
 ) -> Option<String> {
-    match port.file(&beside(faults.file, &name.value)) {
+    match port.file(&beside(faults.texts.name(name.place), &name.value)) {
         Ok(text) if !text.trim().is_empty() => Some(text),
         Ok(_) => faults.none(name, path, "the file is empty"),
         Err(why) => faults.unresolved(name, path, format!("the file cannot be read: {why}")),

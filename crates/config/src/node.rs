@@ -19,9 +19,11 @@ use serde::{
 
 use crate::shape::ShapeFault;
 
-/// Where something stands; both count from 1.
+/// Where something stands; line and column count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Place {
+    /// Which of the files, counted from 0.
+    pub(crate) file: usize,
     /// 0 when the whole file is meant.
     pub(crate) line: u64,
     /// In characters.
@@ -56,7 +58,12 @@ pub(crate) struct Key {
 impl Node {
     /// The entry of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Node> {
-        self.entries().iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+        self.entry(name).map(|(_, node)| node)
+    }
+
+    /// The entry of this name, with its key.
+    pub(crate) fn entry(&self, name: &str) -> Option<&(Key, Node)> {
+        self.entries().iter().find(|(key, _)| key.name == name)
     }
 
     /// The entries of a map.
@@ -76,6 +83,15 @@ impl Node {
             Value::Null | Value::Bool(..) | Value::Whole(..) | Value::Text(_) | Value::Map(_) => {
                 &[]
             }
+        }
+    }
+
+    /// How many values it has, itself and its keys included.
+    pub(crate) fn count(&self) -> usize {
+        match &self.value {
+            Value::List(list) => 1 + list.iter().map(Node::count).sum::<usize>(),
+            Value::Map(map) => 1 + map.iter().map(|(_, node)| 1 + node.count()).sum::<usize>(),
+            Value::Null | Value::Bool(..) | Value::Whole(..) | Value::Text(_) => 1,
         }
     }
 
@@ -260,14 +276,15 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SpannedVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
         let missing = || serde::de::Error::custom("a value with its place");
+        let file = parts.next_element()?.ok_or_else(missing)?;
         let line = parts.next_element()?.ok_or_else(missing)?;
         let column = parts.next_element()?.ok_or_else(missing)?;
         let value = parts.next_element()?.ok_or_else(missing)?;
-        Ok(Spanned { place: Place { line, column }, value })
+        Ok(Spanned { place: Place { file, line, column }, value })
     }
 }
 
-/// The parts of a [`Spanned`]: line, column and the value.
+/// The parts of a [`Spanned`]: file, line, column and the value.
 struct Placed<'n> {
     node: &'n Node,
     given: u8,
@@ -283,9 +300,10 @@ impl<'de> SeqAccess<'de> for Placed<'_> {
         self.given += 1;
         let number = |number: u64| -> U64Deserializer<ShapeFault> { number.into_deserializer() };
         match self.given {
-            1 => seed.deserialize(number(self.node.place.line)).map(Some),
-            2 => seed.deserialize(number(self.node.place.column)).map(Some),
-            3 => seed.deserialize(self.node).map(Some),
+            1 => seed.deserialize(number(self.node.place.file as u64)).map(Some),
+            2 => seed.deserialize(number(self.node.place.line)).map(Some),
+            3 => seed.deserialize(number(self.node.place.column)).map(Some),
+            4 => seed.deserialize(self.node).map(Some),
             _ => Ok(None),
         }
     }

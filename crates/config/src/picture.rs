@@ -19,12 +19,32 @@ pub(crate) enum Hide {
     Value,
 }
 
-/// The line of a place, masked.
-pub(crate) fn picture(text: &str, at: Place, hide: Hide) -> Option<Box<str>> {
-    let index = usize::try_from(at.line.checked_sub(1)?).ok()?;
-    // YAML ends a line at a carriage return alone too; a picture of another line would be masked wrongly.
-    let mut lines = text.split('\n').flat_map(|l| l.strip_suffix('\r').unwrap_or(l).split('\r'));
-    let line = lines.nth(index).filter(|line| line.len() <= LONGEST)?;
+/// Where each line begins and ends. YAML ends a line at a carriage return alone too; a picture of another line would
+/// be masked wrongly.
+pub(crate) fn lines(text: &str) -> Vec<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let (mut lines, mut start) = (Vec::new(), 0);
+    for (at, byte) in bytes.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        match byte {
+            // The carriage return before it has ended the line.
+            b'\n' if before == Some(&b'\r') => start = at + 1,
+            b'\n' | b'\r' => {
+                lines.push((start, at));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    lines.push((start, bytes.len()));
+    lines
+}
+
+/// A line with a place in it, masked.
+pub(crate) fn masked(line: &str, at: Place, hide: Hide) -> Option<Box<str>> {
+    if line.len() > LONGEST {
+        return None;
+    }
     let colon = |from: usize| line.get(from..).and_then(|rest| rest.find(':')).map(|at| from + at);
     let before = usize::try_from(at.column.saturating_sub(1)).unwrap_or_default();
     let start = line.char_indices().nth(before).map_or(line.len(), |(byte, _)| byte);
@@ -62,9 +82,18 @@ fn star(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::texts::Texts;
+
+    fn place(line: u64, column: u64) -> Place {
+        Place { file: 0, line, column }
+    }
+
+    fn picture(text: &str, at: Place, hide: Hide) -> Option<Box<str>> {
+        Texts::one("f", text).picture(at, hide)
+    }
 
     fn shown(line: &str, column: u64, hide: Hide) -> String {
-        picture(line, Place { line: 1, column }, hide).unwrap().into()
+        picture(line, place(1, column), hide).unwrap().into()
     }
 
     #[test]
@@ -85,10 +114,10 @@ mod tests {
         }
         let long = format!("owner: {}", "k".repeat(33));
         assert_eq!(shown(&long, 8, Hide::Nothing), format!("owner: {}", "*".repeat(33)));
-        assert_eq!(picture(&"x".repeat(501), Place { line: 1, column: 1 }, Hide::Nothing), None);
-        assert_eq!(picture("x", Place { line: 2, column: 1 }, Hide::Nothing), None);
+        assert_eq!(picture(&"x".repeat(501), place(1, 1), Hide::Nothing), None);
+        assert_eq!(picture("x", place(2, 1), Hide::Nothing), None);
         assert_eq!(picture("x", Place::default(), Hide::Nothing), None);
-        let third = picture("a\rb\r\nc\n", Place { line: 3, column: 1 }, Hide::Nothing);
+        let third = picture("a\rb\r\nc\n", place(3, 1), Hide::Nothing);
         assert_eq!(third.as_deref(), Some("c"));
     }
 }

@@ -17,22 +17,24 @@ use crate::{
     distinct::distinct,
     issuer_check::issuer,
     lookup::Lookup,
+    merged::Merged,
     node::{Key, Node, Place, Spanned},
     plan::{OfflinePlan, Plan},
     policy_spec::{AppSpec, DefaultsSpec, GrantSpec, IssuerSpec, PolicySpec, RiskSpec},
     problem::{Faults, Problem, Warning, named},
     risk_check::risks,
+    texts::{PolicyText, Texts},
     yaml,
 };
 
-/// A policy file that is YAML, read as far as its shape allows.
+/// A policy whose files are YAML, read as far as its shape allows.
 #[derive(Debug)]
 pub struct PolicyDocument {
-    file: Box<str>,
-    text: Box<str>,
+    texts: Texts,
     /// What has the wrong shape.
     problems: Vec<Problem>,
-    version: Option<Spanned<u32>>,
+    /// One of each file.
+    versions: Vec<Spanned<u32>>,
     defaults: Option<DefaultsSpec>,
     /// Under its name, and without a spec where the shape is wrong.
     pub(crate) issuers: BTreeMap<String, Option<Spanned<IssuerSpec>>>,
@@ -67,36 +69,33 @@ pub(crate) struct Known<'a> {
 }
 
 impl PolicyDocument {
-    /// Reads a policy. Only what is no YAML ends the reading; see [`Self::check`] for the rest.
-    pub fn read(file_name: &str, text: &str) -> Result<Self, Vec<Problem>> {
-        let root = yaml::read(file_name, text)?;
-        let mut faults = Faults::new(file_name, text);
-        let spec: Option<PolicySpec> = faults.spec(&root, "");
-        let piece = |name| root.get(name).map_or(&[][..], Node::entries);
-        let defaults = match root.get("defaults") {
+    /// Reads a policy, of one file or of several: then sections are merged in the order of the files' names, and a
+    /// name that stands in two is a problem. Only what is no YAML ends the reading; see [`Self::check`] for the rest.
+    pub fn read(files: &[PolicyText]) -> Result<Self, Vec<Problem>> {
+        if files.is_empty() {
+            return Err(vec![Problem::of_file("policy", "there is no file of a policy")]);
+        }
+        let texts = Texts::new(files);
+        let roots = yaml::read(&texts)?;
+        let mut faults = Faults::new(&texts);
+        let specs = roots.iter().filter_map(|root| faults.spec(root, ""));
+        let versions = specs.map(|spec: PolicySpec| spec.version).collect();
+        let merged = Merged(&roots);
+        let defaults = match merged.once("defaults", &mut faults) {
             Some(node) => faults.spec(node, "defaults"),
             None => Some(DefaultsSpec::default()),
         };
-        let issuers = piece("issuers").iter().map(|(key, node)| {
+        let issuers = merged.names("issuers", &mut faults).into_iter().map(|(key, node)| {
             (key.name.clone(), faults.spec(node, &format!("issuers.{}", named(&key.name))))
         });
         let issuers = issuers.collect();
-        let risks = root.get("risks").map_or(&[][..], Node::elements).iter();
-        let risks = risks.filter_map(|node| faults.spec(node, "risks")).collect();
-        let apps = piece("apps").iter();
+        let risks = merged.list("risks").filter_map(|node| faults.spec(node, "risks")).collect();
+        let apps = merged.names("apps", &mut faults).into_iter();
         let apps = apps
             .map(|(key, node)| (key.name.clone(), AppDocument::read(key, node, &mut faults)))
             .collect();
-        Ok(Self {
-            file: file_name.into(),
-            text: text.into(),
-            problems: faults.problems,
-            version: spec.map(|spec| spec.version),
-            defaults,
-            issuers,
-            apps,
-            risks,
-        })
+        let problems = faults.problems;
+        Ok(Self { texts, problems, versions, defaults, issuers, apps, risks })
     }
 
     /// Checks what it means; reports every fault at once, those of shape included.
@@ -106,7 +105,7 @@ impl PolicyDocument {
         port: &dyn Lookup,
         now: Timestamp,
     ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
-        let faults = Faults::new(&self.file, &self.text);
+        let faults = Faults::new(&self.texts);
         self.checked(Some(grounds), port, now, faults)
     }
 
@@ -117,7 +116,7 @@ impl PolicyDocument {
         port: &dyn Lookup,
         now: Timestamp,
     ) -> Result<(OfflinePlan, Vec<Warning>), Vec<Problem>> {
-        let faults = Faults::new(&self.file, &self.text).alone();
+        let faults = Faults::new(&self.texts).alone();
         self.checked(None, port, now, faults).map(|(plan, warnings)| (plan.into(), warnings))
     }
 
@@ -129,7 +128,7 @@ impl PolicyDocument {
         mut faults: Faults<'_>,
     ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
         faults.problems.clone_from(&self.problems);
-        if let Some(version) = self.version.as_ref().filter(|version| version.value != 1) {
+        for version in self.versions.iter().filter(|version| version.value != 1) {
             faults.add(version, "version", "only version 1 is known");
         }
         if let Some(defaults) = &self.defaults {

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     node::{Node, Place, Spanned},
-    picture::{Hide, picture},
+    picture::Hide,
+    texts::Texts,
 };
 
 /// A fault of a file, and where it is.
@@ -77,18 +78,17 @@ impl fmt::Display for Warning {
     }
 }
 
-/// The faults of one file, as they are found.
+/// The faults of a document, as they are found.
 pub(crate) struct Faults<'t> {
-    pub(crate) file: &'t str,
-    text: &'t str,
+    pub(crate) texts: &'t Texts,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<Warning>,
     alone: bool,
 }
 
 impl<'t> Faults<'t> {
-    pub(crate) fn new(file: &'t str, text: &'t str) -> Self {
-        Self { file, text, problems: Vec::new(), warnings: Vec::new(), alone: false }
+    pub(crate) fn new(texts: &'t Texts) -> Self {
+        Self { texts, problems: Vec::new(), warnings: Vec::new(), alone: false }
     }
 
     /// The same, where variables and files of the gateway's machine cannot be expected.
@@ -96,18 +96,21 @@ impl<'t> Faults<'t> {
         Self { alone: true, ..self }
     }
 
-    /// `value` with the warnings if nothing is wrong, else all problems in the order of the file.
+    /// `value` with the warnings if nothing is wrong, else all problems in the order of the files.
     pub(crate) fn end<T>(mut self, value: T) -> Result<(T, Vec<Warning>), Vec<Problem>> {
         if self.problems.is_empty() {
             return Ok((value, self.warnings));
         }
-        self.problems.sort_by_key(|problem| (problem.line, problem.column));
+        self.problems.sort_by(|one, other| {
+            let place = |problem: &Problem| (problem.line, problem.column);
+            one.file.cmp(&other.file).then_with(|| place(one).cmp(&place(other)))
+        });
         Err(self.problems)
     }
 
     fn problem<T>(&self, at: &Spanned<T>, path: &str, message: String) -> Problem {
-        let snippet = picture(self.text, at.place, Hide::Nothing);
-        Problem { snippet, ..Problem::at(self.file, at.place, path, message) }
+        let snippet = self.texts.picture(at.place, Hide::Nothing);
+        Problem { snippet, ..Problem::at(self.texts.name(at.place), at.place, path, message) }
     }
 
     /// Makes a spec of a piece; a fault of its shape is a problem like any other.
@@ -117,9 +120,9 @@ impl<'t> Faults<'t> {
             Err(fault) => fault,
         };
         let at = fault.place.unwrap_or(node.place);
-        let snippet = picture(self.text, at, fault.hide);
+        let snippet = self.texts.picture(at, fault.hide);
         let hint = fault.hint.map(Into::into);
-        let problem = Problem::at(self.file, at, path, fault.message);
+        let problem = Problem::at(self.texts.name(at), at, path, fault.message);
         self.problems.push(Problem { hint, snippet, ..problem });
         None
     }

@@ -1,7 +1,7 @@
 //! Checks of the risk rules: each compiles, and does with its examples what it says. One that does not refuses the
 //! policy; it never switches itself or another one off.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use esbgate_core::{RiskAction, RiskRule, RiskRules, UNFOLDABLE};
 use esbgate_model::ScriptLanguage;
@@ -23,12 +23,13 @@ pub(crate) fn risks(specs: &[Spanned<RiskSpec>], faults: &mut Faults<'_>) -> Ris
         faults.add(one, PATH, format!("at most {MOST} risk rules"));
         return RiskRules::default();
     }
-    let mut ids = HashSet::new();
+    let mut ids = HashMap::new();
     let mut rules = Vec::with_capacity(specs.len());
     for spec in specs {
         let id = &spec.value.id;
-        if !ids.insert(id.value.as_str()) {
-            faults.add(id, PATH, "another risk rule has this id");
+        if let Some(first) = ids.insert(id.value.as_str(), id.place) {
+            let first = faults.texts.told(first);
+            faults.add(id, PATH, format!("another risk rule has this id, in {first}"));
         }
         rules.extend(rule(spec, faults));
     }

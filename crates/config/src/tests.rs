@@ -1,6 +1,7 @@
 //! Faults have their place and never a secret; the examples load; live state outlives a reload.
 
 mod doc;
+mod files;
 mod meaning;
 mod reserved;
 mod risks;
@@ -15,7 +16,9 @@ use esbgate_model::{
 };
 use jiff::Timestamp;
 
-use crate::{BootDocument, Grounds, Lookup, Plan, PolicyDocument, Problem, Warning};
+use crate::{
+    BootDocument, Grounds, Lookup, Plan, PolicyDocument, PolicyText, Problem, Warning, texts::Texts,
+};
 
 struct Fake;
 
@@ -35,13 +38,17 @@ impl Lookup for Fake {
 const EXAMPLE: &str = include_str!("../../../config/policy.yaml");
 const BOOT: &str = include_str!("../../../config/esbgate.yaml");
 
+fn read(name: &str, text: &str) -> Result<PolicyDocument, Vec<Problem>> {
+    PolicyDocument::read(&[PolicyText { name: name.into(), text: text.into() }])
+}
+
 fn check(text: &str) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
     let code = Name::new("ops_gateway").unwrap();
     let credential = Credential::new(code, AppSecrets::one("s3cr3t"));
     let credentials = HashMap::from([("ops_gateway".into(), Arc::new(credential))]);
     let now: Timestamp = "2027-01-01T00:00Z".parse().unwrap();
     let grounds = Grounds { credentials: &credentials, login: true };
-    PolicyDocument::read("policy.yaml", text)?.check(grounds, &Fake, now)
+    read("policy.yaml", text)?.check(grounds, &Fake, now)
 }
 
 /// The problems after `from` was replaced by `to` in the example.
@@ -138,7 +145,7 @@ fn bombs_and_large_files_are_refused() {
         let (from, to) = (char::from(pair[0]), char::from(pair[1]));
         bomb += &format!("{to}: &{to} [{}]\n", vec![format!("*{from}"); 9].join(", "));
     }
-    assert!(crate::yaml::read("bomb.yaml", &bomb).is_err());
+    assert!(crate::yaml::read(&Texts::one("bomb.yaml", &bomb)).is_err());
     assert!(check(&"#".repeat(1 << 20)).unwrap_err()[0].message.contains("bytes"));
     assert!(check(&"[".repeat(10_000)).is_err());
 }

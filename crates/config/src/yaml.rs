@@ -10,38 +10,66 @@ use serde_saphyr::{Location, Options, Spanned};
 
 use crate::{
     node::{Key, Node, Place, Value},
-    picture::{Hide, picture},
+    picture::Hide,
     problem::Problem,
+    texts::Texts,
 };
 
-/// Longer files are refused unread.
+/// Longer documents are refused unread.
 const LONGEST: usize = 512 * 1024;
 
-/// Reads a document.
-pub(crate) fn read(file: &str, text: &str) -> Result<Node, Vec<Problem>> {
-    if text.len() > LONGEST {
-        return Err(vec![Problem::of_file(
-            file,
-            format!("the file has more than {LONGEST} bytes"),
-        )]);
+/// Most files of a document.
+const FILES: usize = 1_000;
+
+/// Most values of a document, those that aliases repeat included.
+const NODES: usize = 100_000;
+
+/// Reads the files of a document; bounds hold over their sum.
+pub(crate) fn read(texts: &Texts) -> Result<Vec<Node>, Vec<Problem>> {
+    let (mut bytes, mut left) = (0, NODES);
+    let (mut roots, mut problems) = (Vec::new(), Vec::new());
+    for (index, file) in texts.files().enumerate() {
+        bytes += file.text.len();
+        let over = if index >= FILES {
+            Some(format!("the policy has more than {FILES} files"))
+        } else if bytes > LONGEST {
+            Some(format!("the file, with all before it, has more than {LONGEST} bytes"))
+        } else {
+            None
+        };
+        if let Some(message) = over {
+            problems.push(Problem::of_file(&file.name, message));
+            break;
+        }
+        match document(index, texts, &file.text, left) {
+            Ok(root) => {
+                left = left.saturating_sub(root.count());
+                roots.push(root);
+            }
+            Err(problem) => problems.push(problem),
+        }
     }
+    if problems.is_empty() { Ok(roots) } else { Err(problems) }
+}
+
+fn document(file: usize, texts: &Texts, text: &str, nodes: usize) -> Result<Node, Problem> {
     let read: Result<Spanned<Raw>, serde_saphyr::Error> =
-        serde_saphyr::from_str_with_options(text, options());
-    read.map(|root| node(root, text)).map_err(|error| {
-        let at = place(error.location().unwrap_or(Location::UNKNOWN));
+        serde_saphyr::from_str_with_options(text, options(nodes));
+    read.map(|root| Reader { file, text }.node(root)).map_err(|error| {
+        let at = place(file, error.location().unwrap_or(Location::UNKNOWN));
         let (message, hint, hide) = retell(&error.without_snippet().to_string());
-        vec![Problem {
+        Problem {
             hint: hint.map(Into::into),
-            snippet: picture(text, at, hide),
-            ..Problem::at(file, at, "", message)
-        }]
+            snippet: texts.picture(at, hide),
+            ..Problem::at(texts.name(at), at, "", message)
+        }
     })
 }
 
-fn options() -> Options {
+fn options(nodes: usize) -> Options {
     let budget = serde_saphyr::budget! {
         max_events: 200_000,
-        max_nodes: 100_000,
+        max_nodes: nodes,
         max_aliases: 64,
         max_anchors: 64,
         max_depth: 32,
@@ -71,8 +99,8 @@ fn retell(said: &str) -> (String, Option<&'static str>, Hide) {
     (said.into(), None, Hide::Values)
 }
 
-fn place(at: Location) -> Place {
-    Place { line: at.line(), column: at.column() }
+fn place(file: usize, at: Location) -> Place {
+    Place { file, line: at.line(), column: at.column() }
 }
 
 /// A value as the library gives it; what is neither text nor collection keeps its spelling in the text alone.
@@ -86,28 +114,39 @@ enum Raw {
     Map(Vec<(Spanned<String>, Spanned<Raw>)>),
 }
 
-fn node(raw: Spanned<Raw>, text: &str) -> Node {
-    let span = raw.defined.span();
-    let spelled = || {
-        let start = usize::try_from(span.byte_offset()?).ok()?;
-        let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
-        text.get(start..end).map(str::to_owned)
-    };
-    let value = match raw.value {
-        Raw::Null => Value::Null,
-        Raw::Bool(value) => Value::Bool(value, spelled().unwrap_or_else(|| value.to_string())),
-        Raw::Whole(value) => Value::Whole(value, spelled().unwrap_or_else(|| value.to_string())),
-        Raw::Spelled => Value::Text(spelled().unwrap_or_default()),
-        Raw::Text(text) => Value::Text(text),
-        Raw::List(list) => Value::List(list.into_iter().map(|raw| node(raw, text)).collect()),
-        Raw::Map(map) => {
-            let entry = |(key, raw): (Spanned<String>, _)| {
-                (Key { place: place(key.referenced), name: key.value }, node(raw, text))
-            };
-            Value::Map(map.into_iter().map(entry).collect())
-        }
-    };
-    Node { place: place(raw.referenced), value }
+/// Makes nodes of what the library read of a file.
+#[derive(Clone, Copy)]
+struct Reader<'t> {
+    file: usize,
+    text: &'t str,
+}
+
+impl Reader<'_> {
+    fn node(self, raw: Spanned<Raw>) -> Node {
+        let span = raw.defined.span();
+        let spelled = || {
+            let start = usize::try_from(span.byte_offset()?).ok()?;
+            let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+            self.text.get(start..end).map(str::to_owned)
+        };
+        let value = match raw.value {
+            Raw::Null => Value::Null,
+            Raw::Bool(value) => Value::Bool(value, spelled().unwrap_or_else(|| value.to_string())),
+            Raw::Whole(value) => {
+                Value::Whole(value, spelled().unwrap_or_else(|| value.to_string()))
+            }
+            Raw::Spelled => Value::Text(spelled().unwrap_or_default()),
+            Raw::Text(text) => Value::Text(text),
+            Raw::List(list) => Value::List(list.into_iter().map(|raw| self.node(raw)).collect()),
+            Raw::Map(map) => Value::Map(map.into_iter().map(|entry| self.entry(entry)).collect()),
+        };
+        Node { place: place(self.file, raw.referenced), value }
+    }
+
+    fn entry(self, (key, raw): (Spanned<String>, Spanned<Raw>)) -> (Key, Node) {
+        let place = place(self.file, key.referenced);
+        (Key { place, name: key.value }, self.node(raw))
+    }
 }
 
 impl<'de> Deserialize<'de> for Raw {

@@ -8,6 +8,7 @@ mod demo;
 pub mod layers;
 mod minute;
 mod monitor;
+mod policy_files;
 mod regular_file;
 mod reread;
 pub mod shadow;

@@ -178,3 +178,79 @@ fn a_file_that_is_not_there_exits_1_and_wrong_use_exits_2() {
         assert_eq!(check(folder.path(), arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
+
+/// Files of a folder `policy` with one application each.
+fn policy_folder(names: &[&str]) -> TempDir {
+    let folder = folder(BOOT, POLICY);
+    std::fs::create_dir(folder.path().join("policy")).unwrap();
+    for (index, name) in names.iter().enumerate() {
+        let app = format!("app_{index}");
+        let text = POLICY.replace("team_app", &app).replace("team.example", &format!("{app}.test"));
+        std::fs::write(folder.path().join("policy").join(name), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_folder_of_files_is_one_policy_alone_and_as_the_start_up_file_names_it() {
+    let folder = policy_folder(&["a.yaml", "b.yaml"]);
+    std::fs::write(folder.path().join("esbgate.yaml"), BOOT.replace("policy.yaml", "policy"))
+        .unwrap();
+    for arguments in [&["policy"][..], &["--config", "esbgate.yaml"]] {
+        let good = check(folder.path(), arguments);
+        assert_eq!(good.status.code(), Some(0), "{}", err(&good));
+    }
+    std::fs::write(folder.path().join("policy/c.yaml"), POLICY.replace("team_app", "app_1"))
+        .unwrap();
+    for arguments in [&["policy"][..], &["--config", "esbgate.yaml"]] {
+        let bad = check(folder.path(), arguments);
+        assert_eq!(bad.status.code(), Some(1), "{}", out(&bad));
+        let told = err(&bad);
+        assert!(told.contains("policy/c.yaml:3:3: apps.app_1: "), "{told}");
+        assert!(told.contains("stands in policy/b.yaml:3 already"), "{told}");
+        assert!(told.contains("  |   app_1:"), "{told}");
+    }
+}
+
+#[test]
+fn hidden_files_other_files_and_the_next_policy_are_no_part_of_a_folders_policy() {
+    let folder = policy_folder(&["a.yaml"]);
+    for name in [".b.yaml", ".a.yaml.swp", "policy.next.yaml", "README.md", "c.yml", "d.yaml~"] {
+        std::fs::write(folder.path().join("policy").join(name), "no policy").unwrap();
+    }
+    std::fs::create_dir(folder.path().join("policy/..data")).unwrap();
+    let good = check(folder.path(), &["policy"]);
+    assert_eq!(good.status.code(), Some(0), "{}", err(&good));
+}
+
+#[test]
+fn links_to_files_are_read_as_a_mounted_configmap_has_them_and_links_to_nothing_are_told() {
+    let folder = policy_folder(&[]);
+    let policy = folder.path().join("policy");
+    std::fs::create_dir(policy.join("..2027")).unwrap();
+    std::fs::write(policy.join("..2027/a.yaml"), POLICY).unwrap();
+    std::os::unix::fs::symlink("..2027", policy.join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/a.yaml", policy.join("a.yaml")).unwrap();
+    let good = check(folder.path(), &["policy"]);
+    assert_eq!(good.status.code(), Some(0), "{}", err(&good));
+    std::os::unix::fs::symlink("..data/b.yaml", policy.join("b.yaml")).unwrap();
+    let bad = check(folder.path(), &["policy"]);
+    assert!(err(&bad).contains("policy/b.yaml: the file cannot be read"), "{}", err(&bad));
+}
+
+#[test]
+fn a_folder_without_a_policy_or_with_what_is_no_regular_file_is_a_problem() {
+    let folder = policy_folder(&[]);
+    let empty = check(folder.path(), &["policy"]);
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(err(&empty).contains("policy: there is no *.yaml in the policy's folder"));
+    std::fs::create_dir(folder.path().join("policy/a.yaml")).unwrap();
+    let pipe = folder.path().join("policy/b.yaml");
+    assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    let told = check(folder.path(), &["policy"]);
+    for name in ["a", "b"] {
+        let expected =
+            format!("policy/{name}.yaml: the file cannot be read: it is no regular file");
+        assert!(err(&told).contains(&expected), "{}", err(&told));
+    }
+}

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{BOOT, EXAMPLE, Fake, broken, check};
-use crate::{BootDocument, Grounds, PolicyDocument, Problem};
+use super::{BOOT, EXAMPLE, Fake, broken, check, read};
+use crate::{BootDocument, Grounds, Problem};
 
 /// The example with a second application and a second issuer after it.
 fn twice(issuer: &str, app: &str) -> Result<(), Vec<Problem>> {
@@ -102,9 +102,7 @@ fn without_a_login_service_no_application_may_use_tokens() {
     let text = format!("{}{}", BOOT.get(..start).unwrap(), BOOT.get(end..).unwrap());
     let boot = BootDocument::read("esbgate.yaml", &text).unwrap().check(&Fake).unwrap();
     let now: Timestamp = "2027-01-01T00:00Z".parse().unwrap();
-    let check = |text: &str| {
-        PolicyDocument::read("policy.yaml", text).unwrap().check(boot.grounds(), &Fake, now)
-    };
+    let check = |text: &str| read("policy.yaml", text).unwrap().check(boot.grounds(), &Fake, now);
     let problems = check(EXAMPLE).unwrap_err();
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert_eq!(&*problems[0].path, "apps.deploy_bot.users.token");
@@ -115,7 +113,7 @@ fn without_a_login_service_no_application_may_use_tokens() {
 #[test]
 fn a_policy_alone_is_checked_without_what_only_the_gateways_machine_knows() {
     let now: Timestamp = "2027-01-01T00:00Z".parse().unwrap();
-    let alone = |text: &str| PolicyDocument::read("p.yaml", text).unwrap().check_alone(&Fake, now);
+    let alone = |text: &str| read("p.yaml", text).unwrap().check_alone(&Fake, now);
     let text = EXAMPLE
         .replace("acts_as: ops_gateway", "acts_as: not_known_here")
         .replace("env: SSO_SECRET", "env: UNSET");
@@ -124,7 +122,7 @@ fn a_policy_alone_is_checked_without_what_only_the_gateways_machine_knows() {
     assert!(warnings[0].0.message.contains("not set"));
     assert!(alone(&text.replace("10.0.0.0/8", "ten")).is_err());
     let grounds = Grounds { credentials: &HashMap::new(), login: true };
-    let problems = PolicyDocument::read("p.yaml", &text).unwrap().check(grounds, &Fake, now);
+    let problems = read("p.yaml", &text).unwrap().check(grounds, &Fake, now);
     assert_eq!(problems.unwrap_err().len(), 2);
 }
 

@@ -6,7 +6,9 @@ use esbgate_config::{Boot, BootDocument, OfflinePlan, Plan, PolicyDocument, Prob
 use esbgate_core::Clock as _;
 
 use crate::{
-    SystemClock, regular_file,
+    SystemClock,
+    policy_files::texts,
+    regular_file,
     sources::{Recording, Sources},
 };
 
@@ -25,7 +27,7 @@ pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, V
     let name = config.display().to_string();
     let document = BootDocument::read(&name, &text(&name)?)?;
     let policy = policy.map_or_else(|| document.policy(), |path| path.display().to_string());
-    let policy = text(&policy).and_then(|text| PolicyDocument::read(&policy, &text));
+    let policy = texts(&policy).and_then(|texts| PolicyDocument::read(&texts));
     let now = SystemClock::start().now().wall;
     let files = Recording::default();
     let boot = match (document.check(&files), &policy) {
@@ -45,7 +47,7 @@ pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, V
 pub(super) fn alone(policy: &Path) -> Result<(OfflinePlan, Vec<Warning>), Vec<Problem>> {
     let name = policy.display().to_string();
     let now = SystemClock::start().now().wall;
-    PolicyDocument::read(&name, &text(&name)?)?.check_alone(&Sources, now)
+    PolicyDocument::read(&texts(&name)?)?.check_alone(&Sources, now)
 }
 
 /// The policy that is meant where nothing names one.

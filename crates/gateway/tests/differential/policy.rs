@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use esbgate_config::{Grounds, Lookup, PolicyDocument};
+use esbgate_config::{Grounds, Lookup, PolicyDocument, PolicyText};
 use esbgate_core::{Binding, Ledger, Login, LoginDown, Metrics, PolicyHandle, ReceivedAt, Verdict};
 use esbgate_model::{
     Name, Secret,
@@ -113,7 +113,10 @@ pub fn policy(metrics: &Metrics) -> PolicyHandle {
         })
         .collect();
     let text = text();
-    let document = PolicyDocument::read("policy.yaml", &text);
+    let document = PolicyDocument::read(&[PolicyText {
+        name: "policy.yaml".into(),
+        text: text.as_str().into(),
+    }]);
     let grounds = Grounds { credentials: &credentials, login: true };
     let checked = document.and_then(|policy| policy.check(grounds, &Nothing, at(0).wall));
     let (plan, _) = checked.unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));

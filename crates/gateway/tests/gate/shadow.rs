@@ -1,6 +1,6 @@
 //! A next policy is asked about the calls that come, and decides none of them.
 
-use esbgate_config::{BootDocument, Plan, PolicyDocument};
+use esbgate_config::{BootDocument, Plan, PolicyDocument, PolicyText};
 use esbgate_core::ShadowResult::{self, OtherReason, Same, Unjudged, WouldAllow, WouldRefuse};
 use esbgate_gateway::{Sources, shadow::ShadowReport};
 use serde_json::json;
@@ -14,7 +14,8 @@ fn plan(gate: &Gate, text: &str) -> Plan {
     let file = gate.folder.path().join("esbgate.yaml").display().to_string();
     let text_of_boot = std::fs::read_to_string(&file).unwrap();
     let boot = BootDocument::read(&file, &text_of_boot).unwrap().check(&Sources).unwrap();
-    let document = PolicyDocument::read("policy.next.yaml", text).unwrap();
+    let text = PolicyText { name: "policy.next.yaml".into(), text: text.into() };
+    let document = PolicyDocument::read(&[text]).unwrap();
     document.check(boot.grounds(), &Sources, SINCE.parse().unwrap()).unwrap().0
 }
 
