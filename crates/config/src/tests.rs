@@ -6,6 +6,7 @@ mod meaning;
 mod reserved;
 mod risks;
 mod shape;
+mod starter;
 
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc, time::Duration};
 

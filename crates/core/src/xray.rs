@@ -8,6 +8,9 @@ mod commands;
 mod encoded;
 mod lines;
 mod payloads;
+mod plain;
+mod read;
+mod started;
 
 use std::{
     borrow::Cow,
@@ -17,7 +20,7 @@ use std::{
 
 use esbgate_model::ScriptLanguage;
 
-use self::{commands::Dialect, lines::Lines};
+use self::{commands::Dialect, lines::Lines, plain::Plain};
 
 /// How many wrappings are taken off.
 pub(crate) const DEPTH: u8 = 4;
@@ -152,6 +155,24 @@ fn views<'l>(layer: &'l Layer<'_>, look: &mut impl FnMut(&View<'_>), found: &mut
     encoded::payloads(&layer.text, |at, text| {
         found.push(Payload { text: Cow::Owned(text), languages: Languages::ALL, at });
     });
+    if let Some(plain) = Plain::of(&layer.text, layer.languages) {
+        show(&plain.text, &|offset| plain.origin(offset));
+        let take = |at, text| {
+            found.push(Payload {
+                text: Cow::Owned(text),
+                languages: Languages::ALL,
+                at: plain.origin(at),
+            })
+        };
+        encoded::payloads(&plain.text, take);
+        let mut wrapped = Vec::new();
+        payloads::payloads(&plain.text, Dialect::Other, &mut wrapped);
+        found.extend(wrapped.into_iter().map(|Payload { text, languages, at }| Payload {
+            text: Cow::Owned(text.into_owned()),
+            languages,
+            at: plain.origin(at),
+        }));
+    }
     if layer.languages.has(ScriptLanguage::Shell) {
         let read = payloads::payloads(&layer.text, Dialect::Shell, found);
         show(&read.text, &|offset| read.origin(offset));

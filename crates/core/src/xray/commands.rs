@@ -116,6 +116,34 @@ impl<'t> Commands<'t> {
         None
     }
 
+    /// `>`, `>>`, `>|` or `>&`, as a word.
+    fn output(&mut self) -> Word {
+        let at = self.at;
+        let signs = self.rest().iter().take(2).take_while(|byte| **byte == b'>').count();
+        self.at += signs;
+        if matches!(self.peek(0), Some(b'|' | b'&')) {
+            self.at += 1;
+        }
+        Word { text: self.text.get(at..at + signs).unwrap_or_default().to_vec(), at, quoted: false }
+    }
+
+    /// The bytes of `$IFS`, which parts words, and of `$@` inside a word, which is nothing.
+    fn blank_variable(&self, inside: bool) -> Option<usize> {
+        match self.rest() {
+            [b'$', b'{', b'I', b'F', b'S', b'}', ..] => Some(6),
+            [b'$', b'{', b'I', b'F', b'S', b':' | b'%' | b'#', rest @ ..] => {
+                let end = rest.iter().take(16).position(|byte| *byte == b'}');
+                end.map(|end| end + 8)
+            }
+            [b'$', b'I', b'F', b'S', rest @ ..] => {
+                let more = rest.first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+                (!more).then_some(4)
+            }
+            [b'$', b'@' | b'*', ..] if inside => Some(2),
+            _ => None,
+        }
+    }
+
     fn ends_word(&self, byte: u8) -> bool {
         match self.dialect {
             Dialect::Shell => matches!(
@@ -187,6 +215,15 @@ impl<'t> Commands<'t> {
                         ansi_c(&quoted, &mut word.text);
                     } else {
                         word.text.push(byte);
+                    }
+                }
+                b'$' if self.dialect == Dialect::Shell
+                    && let Some(length) = self.blank_variable(!word.text.is_empty()) =>
+                {
+                    self.at += length;
+                    // `$@` says nothing; the rest ends a word.
+                    if length != 2 {
+                        break;
                     }
                 }
                 _ if self.ends_word(byte) => break,
@@ -278,6 +315,9 @@ impl Iterator for Commands<'_> {
                     self.line_begins = true;
                     return Some(Token::End(false));
                 }
+                // Where output goes is part of what a command does.
+                b'>' if shell => return Some(Token::Word(self.output())),
+                b'&' if shell && self.peek(1) == Some(b'>') => self.at += 1,
                 b'|' => {
                     let pipe = self.peek(1) != Some(b'|');
                     self.at += if pipe { 1 } else { 2 };

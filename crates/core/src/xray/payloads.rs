@@ -1,5 +1,5 @@
 //! What commands hand to an interpreter: arguments of `-c` and its like, words of `eval`, here-strings, heredocs, and
-//! what is echoed into a shell.
+//! what is echoed into a shell or into `xargs`.
 
 use std::borrow::Cow;
 
@@ -8,30 +8,9 @@ use esbgate_model::ScriptLanguage;
 use super::{
     Languages, Payload,
     commands::{Commands, Dialect, Token, Word},
+    read::{Read, joined},
+    started,
 };
-
-/// The commands of a text as a shell reads them, one a line, words apart by one blank.
-#[derive(Default)]
-pub(super) struct Read {
-    pub(super) text: Vec<u8>,
-    /// Where each command begins: here, and in the text.
-    starts: Vec<(usize, usize)>,
-}
-
-impl Read {
-    /// Where the command stands that has this byte.
-    pub(super) fn origin(&self, offset: usize) -> usize {
-        let after = self.starts.partition_point(|(start, _)| *start <= offset);
-        after.checked_sub(1).and_then(|at| self.starts.get(at)).map_or(0, |(_, origin)| *origin)
-    }
-
-    fn push(&mut self, words: &[Word]) {
-        let Some(first) = words.first() else { return };
-        self.starts.push((self.text.len(), first.at));
-        self.text.extend_from_slice(&joined(words));
-        self.text.push(b'\n');
-    }
-}
 
 /// Collects what `text` wraps; gives its commands back.
 pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Payload<'t>>) -> Read {
@@ -60,7 +39,7 @@ pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Pay
                     found.push(Payload { text: Cow::Owned(joined(said)), languages, at: first.at });
                 }
                 if dialect == Dialect::Shell {
-                    read.push(&words);
+                    read.push(&words, &piped, matches!(end, Some(Token::End(true))));
                 }
                 match end {
                     Some(Token::End(true)) => piped = std::mem::take(&mut words),
@@ -75,8 +54,18 @@ pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Pay
     }
 }
 
+/// Most words of a list of arguments that are read as a command.
+const ARGUMENTS: usize = 16;
+
 /// What one command hands on.
 fn command<'t>(words: &[Word], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
+    if dialect == Dialect::Shell
+        && let Some(text) = started::text(words)
+        && let Some(first) = text.first()
+    {
+        let languages = Languages::one(ScriptLanguage::Shell);
+        found.push(Payload { text: Cow::Owned(joined(text)), languages, at: first.at });
+    }
     let mut reader = None;
     let mut evaluated = false;
     for (index, word) in words.iter().enumerate() {
@@ -110,6 +99,11 @@ fn command<'t>(words: &[Word], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
                     take(joined(after), first.at, Languages::one(ScriptLanguage::Shell));
                 }
                 (Dialect::Other, Some(first)) if first.quoted => {
+                    let list = after.iter().take(ARGUMENTS).take_while(|word| word.quoted).count();
+                    if list > 1 {
+                        let list = joined(after.get(..list).unwrap_or_default());
+                        take(list, first.at, Languages::one(ScriptLanguage::Shell));
+                    }
                     take(first.text.clone(), first.at, Languages::ALL);
                 }
                 (Dialect::Other, Some(_)) => {}
@@ -153,9 +147,8 @@ fn interpreter(word: &[u8]) -> Option<(Interpreter, Languages)> {
     let name = name.trim_ascii_end();
     let end = name.iter().rposition(|b| !b.is_ascii_digit() && *b != b'.').map_or(0, |at| at + 1);
     let (which, language) = match name.get(..end)? {
-        b"sh" | b"bash" | b"dash" | b"zsh" | b"ksh" | b"ash" | b"mksh" | b"su" | b"runuser" => {
-            (Interpreter::Shell, ScriptLanguage::Shell)
-        }
+        b"sh" | b"bash" | b"dash" | b"zsh" | b"ksh" | b"ash" | b"mksh" | b"su" | b"runuser"
+        | b"script" => (Interpreter::Shell, ScriptLanguage::Shell),
         b"python" | b"pypy" => (Interpreter::Python, ScriptLanguage::Python),
         b"perl" => (Interpreter::Perl, ScriptLanguage::Perl),
         b"powershell" | b"pwsh" => (Interpreter::Powershell, ScriptLanguage::Powershell),
@@ -190,6 +183,10 @@ fn evaluates(word: &[u8]) -> bool {
     let name = word.rsplit(|byte| matches!(byte, b'.' | b':' | b'>')).next().unwrap_or(word);
     [
         &b"eval"[..],
+        b"trap",
+        b"execvp",
+        b"execlp",
+        b"qx",
         b"exec",
         b"system",
         b"popen",
@@ -209,9 +206,4 @@ fn evaluates(word: &[u8]) -> bool {
 
 fn substitutes(text: &[u8]) -> bool {
     text.contains(&b'`') || text.windows(2).any(|pair| pair == b"$(")
-}
-
-fn joined(words: &[Word]) -> Vec<u8> {
-    let texts: Vec<&[u8]> = words.iter().map(|word| word.text.as_slice()).collect();
-    texts.join(&b' ')
 }

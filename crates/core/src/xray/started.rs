@@ -1,0 +1,121 @@
+//! Which program a command starts in the end: what stands before it, such as `sudo`, `env` or `then`, and the folder
+//! of the program say nothing about what is done.
+
+use super::commands::Word;
+
+/// What starts another program: its name, its options that take a value, and how many operands come first.
+const STARTERS: [(&[u8], &[u8], usize); 33] = [
+    (b"sudo", b"ugpChTrtDR", 0),
+    (b"doas", b"uC", 0),
+    (b"env", b"uC", 0),
+    (b"nice", b"n", 0),
+    (b"ionice", b"cnp", 0),
+    (b"chrt", b"TPD", 1),
+    (b"taskset", b"", 1),
+    (b"timeout", b"sk", 1),
+    (b"stdbuf", b"ioe", 0),
+    (b"xargs", b"IndPLEasR", 0),
+    (b"parallel", b"jNaS", 0),
+    (b"chroot", b"", 1),
+    (b"nsenter", b"t", 0),
+    (b"unshare", b"", 0),
+    (b"flock", b"wE", 1),
+    (b"strace", b"eopsuE", 0),
+    (b"cgexec", b"g", 0),
+    (b"systemd-run", b"upE", 0),
+    (b"runuser", b"ug", 0),
+    (b"nohup", b"", 0),
+    (b"setsid", b"", 0),
+    (b"busybox", b"", 0),
+    (b"toybox", b"", 0),
+    (b"command", b"", 0),
+    (b"builtin", b"", 0),
+    (b"exec", b"a", 0),
+    (b"time", b"of", 0),
+    (b"then", b"", 0),
+    (b"do", b"", 0),
+    (b"else", b"", 0),
+    (b"if", b"", 0),
+    (b"while", b"", 0),
+    (b"{", b"", 0),
+];
+
+/// What runs the text that it is given, on another host or again and again.
+const TEXT_STARTERS: [(&[u8], &[u8], usize); 2] =
+    [(b"ssh", b"bcDEeFIiJLlmOopQRSWw", 1), (b"watch", b"nq", 0)];
+
+/// A word without the folder before its last part, and in the command's own spelling.
+pub(super) fn name(word: &[u8]) -> &[u8] {
+    word.rsplit(|byte| *byte == b'/').next().filter(|name| !name.is_empty()).unwrap_or(word)
+}
+
+/// The words of the program that is started in the end.
+pub(super) fn started(mut words: &[Word]) -> &[Word] {
+    while let [first, rest @ ..] = words {
+        if matches!(first.text.as_slice(), b"!" | b"elif" | b"until") || assigns(&first.text) {
+            words = rest;
+            continue;
+        }
+        let known = STARTERS.iter().find(|(known, ..)| *known == name(&first.text));
+        let Some((_, valued, operands)) = known else { break };
+        match after_options(rest, valued, *operands) {
+            [] => break,
+            after => words = after,
+        }
+    }
+    words
+}
+
+/// The words that another host's shell, or one that is started again and again, reads as one text.
+pub(super) fn text(words: &[Word]) -> Option<&[Word]> {
+    let (first, rest) = started(words).split_first()?;
+    let known = TEXT_STARTERS.iter().find(|(known, ..)| *known == name(&first.text));
+    let (_, valued, operands) = known?;
+    Some(after_options(rest, valued, *operands)).filter(|after| !after.is_empty())
+}
+
+/// What comes after options, their values, assignments and so many operands.
+fn after_options<'w>(mut words: &'w [Word], valued: &[u8], mut operands: usize) -> &'w [Word] {
+    while let [first, rest @ ..] = words {
+        match first.text.as_slice() {
+            b"--" => {
+                return rest.get(operands..).unwrap_or_default();
+            }
+            // A value may stand in the same word as its option.
+            [b'-', letter, more @ ..] => {
+                let takes = more.is_empty() && valued.contains(letter);
+                words = if takes { rest.get(1..).unwrap_or_default() } else { rest };
+            }
+            text if assigns(text) => words = rest,
+            _ if operands > 0 => {
+                operands -= 1;
+                words = rest;
+            }
+            _ => return words,
+        }
+    }
+    words
+}
+
+/// Whether a word sets a variable.
+fn assigns(word: &[u8]) -> bool {
+    let name =
+        word.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    name > 0
+        && word.first().is_some_and(|first| !first.is_ascii_digit())
+        && matches!(word.get(name..), Some([b'=', ..] | [b'+', b'=', ..]))
+}
+
+/// What `find` starts for what it finds, or hands to a program one by one.
+pub(super) fn found_programs(words: &[Word]) -> impl Iterator<Item = &[Word]> {
+    let finds = words.first().is_some_and(|first| name(&first.text) == b"find");
+    let words = if finds { words } else { &[] };
+    let starts =
+        |word: &Word| matches!(word.text.as_slice(), b"-exec" | b"-execdir" | b"-ok" | b"-okdir");
+    let mut after = words.split(starts);
+    after.next();
+    after.filter_map(|words| {
+        let ends = |word: &Word| matches!(word.text.as_slice(), b";" | b"+");
+        words.split(ends).next()
+    })
+}
