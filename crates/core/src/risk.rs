@@ -206,6 +206,14 @@ impl RiskRules {
         found.matches()
     }
 
+    /// The rules that the parameters of a script in this language match, in the order of the policy.
+    #[must_use]
+    pub fn judge_param(&self, language: ScriptLanguage, text: &str) -> Vec<RiskMatch> {
+        let mut found = Found::new(self);
+        found.look_at(RiskField::Param, text, Languages::one(language));
+        found.matches()
+    }
+
     /// The rules that a call matches, in the order of the policy. Of a script that is named by id or version only
     /// the parameters are there to be read; nothing says in which language, so all rules read them.
     #[must_use]
@@ -252,7 +260,12 @@ impl<'r> Found<'r> {
     }
 
     fn look_at(&mut self, field: RiskField, text: &str, languages: Languages) {
-        if xray::unfold(text.as_bytes(), languages, |view| self.look(field, text, view)) {
+        let look = |view: &View<'_>| self.look(field, text, view);
+        let whole = match field {
+            RiskField::Content => xray::unfold(text.as_bytes(), languages, look),
+            RiskField::Param => xray::unfold_param(text.as_bytes(), languages, look),
+        };
+        if whole {
             return;
         }
         let Some(action) = self.rules.unfoldable() else { return };

@@ -6,6 +6,7 @@
 
 mod commands;
 mod encoded;
+mod escapes;
 mod lines;
 mod payloads;
 mod plain;
@@ -102,12 +103,28 @@ impl View<'_> {
 
 /// Shows `look` every view of `text` and of what it wraps, the outermost first. False if not all of it could be
 /// unfolded.
-pub(crate) fn unfold(text: &[u8], languages: Languages, mut look: impl FnMut(&View<'_>)) -> bool {
+pub(crate) fn unfold(text: &[u8], languages: Languages, look: impl FnMut(&View<'_>)) -> bool {
+    unfold_all(text, languages, Vec::new(), look)
+}
+
+/// The same of parameters, each of which may be a text of its own.
+pub(crate) fn unfold_param(text: &[u8], languages: Languages, look: impl FnMut(&View<'_>)) -> bool {
+    let mut arguments = Vec::new();
+    payloads::arguments(text, &mut arguments);
+    unfold_all(text, languages, arguments, look)
+}
+
+fn unfold_all<'t>(
+    text: &'t [u8],
+    languages: Languages,
+    mut arguments: Vec<Payload<'t>>,
+    mut look: impl FnMut(&View<'_>),
+) -> bool {
     let (mut left, mut whole) = (MOST_BYTES, true);
     let (state, mut seen) = (RandomState::new(), HashSet::new());
     let mut queue = vec![Layer { text: Cow::Borrowed(text), languages, depth: 0, at: 0 }];
     while let Some(layer) = queue.pop() {
-        let mut found = Vec::new();
+        let mut found = std::mem::take(&mut arguments);
         views(&layer, &mut look, &mut found);
         for payload in found {
             let languages = layer.languages.and(payload.languages);
@@ -176,6 +193,9 @@ fn views<'l>(layer: &'l Layer<'_>, look: &mut impl FnMut(&View<'_>), found: &mut
     if layer.languages.has(ScriptLanguage::Shell) {
         let read = payloads::payloads(&layer.text, Dialect::Shell, found);
         show(&read.text, &|offset| read.origin(offset));
+    }
+    if layer.languages.has(ScriptLanguage::Perl) {
+        payloads::ticks(&layer.text, found);
     }
     if layer.languages != Languages::one(ScriptLanguage::Shell) {
         payloads::payloads(&layer.text, Dialect::Other, found);

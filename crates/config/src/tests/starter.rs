@@ -1,5 +1,7 @@
 //! The starter rules: they load, their table in the docs is theirs, what the corpora say of them holds.
 
+mod corpora;
+
 use esbgate_core::RiskRules;
 
 use super::check;

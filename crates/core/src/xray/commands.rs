@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use super::escapes::ansi_c;
+
 /// How a text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -46,7 +48,7 @@ pub(super) struct Commands<'t> {
     /// How many more heredocs may turn out to be none.
     guesses: u8,
     /// How far no quote of this kind is closed, so that none is looked for again.
-    unclosed: [usize; 3],
+    unclosed: [usize; 5],
 }
 
 /// A shift in arithmetic looks like a heredoc that nothing ends. So many are looked for in vain, each time through all
@@ -62,7 +64,7 @@ impl<'t> Commands<'t> {
             due: VecDeque::new(),
             line_begins: false,
             guesses: GUESSES,
-            unclosed: [0; 3],
+            unclosed: [0; 5],
         }
     }
 
@@ -133,7 +135,7 @@ impl<'t> Commands<'t> {
             [b'$', b'{', b'I', b'F', b'S', b'}', ..] => Some(6),
             [b'$', b'{', b'I', b'F', b'S', b':' | b'%' | b'#', rest @ ..] => {
                 let end = rest.iter().take(16).position(|byte| *byte == b'}');
-                end.map(|end| end + 8)
+                end.map(|end| end + 7)
             }
             [b'$', b'I', b'F', b'S', rest @ ..] => {
                 let more = rest.first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
@@ -257,6 +259,13 @@ impl<'t> Commands<'t> {
             shell && quote == b'\'' && self.text.get(..self.at).is_some_and(|b| b.ends_with(b"$"));
         let kind = if quote == b'"' { 0 } else { 1 + usize::from(ansi) };
         let escapes = quote == b'"' || !shell || ansi;
+        // `cmd` and PowerShell know no backslash: a folder's may be the last sign before the quote.
+        self.quoted(quote, word, kind, escapes)
+            || (!shell && self.quoted(quote, word, kind + 3, false))
+    }
+
+    fn quoted(&mut self, quote: u8, word: &mut Word, kind: usize, escapes: bool) -> bool {
+        let (shell, ansi) = (self.dialect == Dialect::Shell, kind == 2);
         let Some(unclosed) = self.unclosed.get_mut(kind).filter(|end| self.at >= **end) else {
             return false;
         };
@@ -346,40 +355,5 @@ impl Iterator for Commands<'_> {
                 }
             }
         }
-    }
-}
-
-/// The escapes of `$'…'`, which can spell any byte.
-fn ansi_c(quoted: &[u8], text: &mut Vec<u8>) {
-    let mut rest = quoted;
-    while let [byte, after @ ..] = rest {
-        rest = after;
-        if *byte != b'\\' {
-            text.push(*byte);
-            continue;
-        }
-        let [kind, after @ ..] = rest else { break };
-        let (digits, radix, most) = match kind {
-            b'x' => (after, 16, 2),
-            b'0'..=b'7' => (rest, 8, 3),
-            _ => {
-                rest = after;
-                text.push(match kind {
-                    b'n' => b'\n',
-                    b't' => b'\t',
-                    b'r' => b'\r',
-                    other => *other,
-                });
-                continue;
-            }
-        };
-        let count =
-            digits.iter().take(most).take_while(|d| char::from(**d).is_digit(radix)).count();
-        let (number, after) = digits.split_at_checked(count).unwrap_or((&[], digits));
-        let value = number.iter().fold(0_u32, |value, digit| {
-            value * radix + char::from(*digit).to_digit(radix).unwrap_or(0)
-        });
-        text.push(u8::try_from(value & 0xff).unwrap_or(b'?'));
-        rest = after;
     }
 }

@@ -8,6 +8,7 @@ use esbgate_model::ScriptLanguage;
 use super::{
     Languages, Payload,
     commands::{Commands, Dialect, Token, Word},
+    escapes,
     read::{Read, joined},
     started,
 };
@@ -36,7 +37,10 @@ pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Pay
                 if let (Some(languages), Some((_, said))) = (runs(&words), piped.split_first())
                     && let Some(first) = said.first()
                 {
-                    found.push(Payload { text: Cow::Owned(joined(said)), languages, at: first.at });
+                    let mut text = Vec::new();
+                    // `printf` and `echo -e` make line ends and more of escapes.
+                    escapes::ansi_c(&joined(said), &mut text);
+                    found.push(Payload { text: Cow::Owned(text), languages, at: first.at });
                 }
                 if dialect == Dialect::Shell {
                     read.push(&words, &piped, matches!(end, Some(Token::End(true))));
@@ -51,6 +55,42 @@ pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Pay
                 }
             }
         }
+    }
+}
+
+/// Collects the words in quotes of parameters: any of them may be what a script runs.
+pub(super) fn arguments<'t>(text: &[u8], found: &mut Vec<Payload<'t>>) {
+    for token in Commands::new(text, Dialect::Shell) {
+        if let Token::Word(Word { text, at, quoted: true }) = token {
+            found.push(Payload { text: Cow::Owned(text), languages: Languages::ALL, at });
+        }
+    }
+}
+
+/// Collects what Perl hands to a shell between backticks or after `qx`.
+pub(super) fn ticks<'t>(text: &'t [u8], found: &mut Vec<Payload<'t>>) {
+    let languages = Languages::one(ScriptLanguage::Shell);
+    let mut start = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let mut at = start;
+        for (index, piece) in line.split(|byte| *byte == b'`').enumerate() {
+            if index % 2 == 1 {
+                found.push(Payload { text: Cow::Borrowed(piece), languages, at });
+            }
+            at += piece.len() + 1;
+        }
+        let qx =
+            line.windows(3).position(|three| three.starts_with(b"qx") && !three.ends_with(b" "));
+        if let Some(qx) = qx {
+            let rest = line.get(qx + 3..).unwrap_or_default();
+            let ends = |byte: &u8| {
+                matches!(byte, b')' | b'}' | b']' | b'>' | b'/' | b'|' | b'!' | b'\'' | b'"')
+            };
+            let last = rest.iter().rposition(ends).unwrap_or(rest.len());
+            let text = Cow::Borrowed(rest.get(..last).unwrap_or_default());
+            found.push(Payload { text, languages, at: start + qx + 3 });
+        }
+        start += line.len();
     }
 }
 

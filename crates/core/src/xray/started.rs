@@ -56,6 +56,14 @@ pub(super) fn started(mut words: &[Word]) -> &[Word] {
             words = rest;
             continue;
         }
+        // What goes where may stand before the command.
+        let number = usize::from(first.text.iter().all(u8::is_ascii_digit));
+        if let [sign, _, after @ ..] = words.get(number..).unwrap_or_default()
+            && sign.text.starts_with(b">")
+        {
+            words = after;
+            continue;
+        }
         let known = STARTERS.iter().find(|(known, ..)| *known == name(&first.text));
         let Some((_, valued, operands)) = known else { break };
         match after_options(rest, valued, *operands) {
