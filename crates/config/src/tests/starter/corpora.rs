@@ -1,6 +1,6 @@
 //! How many scripts that hide what they do are caught, and how many harmless ones alarm.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use esbgate_core::{RiskAction, RiskMatch, RiskRules};
 use esbgate_model::ScriptLanguage;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::starter;
 
 const EVASION: &str = include_str!("../../../corpus/evasion.jsonl");
+const HARMLESS: &str = include_str!("../../../corpus/harmless.jsonl");
 
 /// A script of a corpus.
 #[derive(Debug, Deserialize)]
@@ -74,4 +75,80 @@ fn of_the_scripts_that_hide_what_they_do_at_least_95_of_100_are_caught_by_the_ru
 fn share(part: usize, whole: usize) -> f64 {
     let ten_thousandths = u32::try_from(part * 10_000 / whole.max(1)).unwrap_or(u32::MAX);
     f64::from(ten_thousandths) / 100.0
+}
+
+/// What a script is made of: its lines, without strings, numbers and names that have digits in them.
+fn skeleton(text: &str) -> HashSet<String> {
+    let line = |line: &str| {
+        let mut bare = String::new();
+        let mut quote = None;
+        for sign in line.trim().chars() {
+            match (quote, sign) {
+                (Some(open), sign) if sign == open => quote = None,
+                (Some(_), _) => {}
+                (None, '"' | '\'') => quote = Some(sign),
+                (None, sign) => bare.push(sign),
+            }
+        }
+        let words = bare.split_whitespace();
+        let words: Vec<_> =
+            words.filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect();
+        words.join(" ")
+    };
+    text.lines().map(line).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn the_harmless_scripts_differ_from_one_another() {
+    let samples = samples(HARMLESS);
+    // Numbers for lines: half a million pairs are compared.
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut skeletons: Vec<HashSet<usize>> = Vec::new();
+    for sample in &samples {
+        let numbered = skeleton(&sample.text).into_iter().map(|line| {
+            let next = known.len();
+            *known.entry(line).or_insert(next)
+        });
+        skeletons.push(numbered.collect());
+    }
+    let mut alike = 0;
+    for (at, one) in skeletons.iter().enumerate() {
+        let nearest = skeletons.iter().take(at).filter(|other| {
+            let shared = one.intersection(other).count();
+            // More than half of all lines of the two.
+            shared * 2 > one.len() + other.len() - shared
+        });
+        alike += usize::from(nearest.count() > 0);
+    }
+    println!("{alike} of {} share more than half of their lines with one before", samples.len());
+    assert!(alike * 100 <= samples.len(), "{alike}");
+}
+
+#[test]
+fn of_a_thousand_harmless_scripts_at_most_one_in_a_hundred_alarms() {
+    let (rules, samples) = (starter(), samples(HARMLESS));
+    assert!(samples.len() >= 1_000, "{}", samples.len());
+    let mut by_rule: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut alarmed = 0;
+    let mut observed = 0;
+    for sample in &samples {
+        let found = sample.judged(&rules);
+        let alarms: Vec<_> =
+            found.iter().filter(|found| found.action != RiskAction::Observe).collect();
+        alarmed += usize::from(!alarms.is_empty());
+        observed += usize::from(alarms.is_empty() && !found.is_empty());
+        for found in alarms {
+            let line = sample.text.lines().nth(found.line - 1).unwrap_or_default();
+            by_rule.entry(found.rule.to_string()).or_default().push(line);
+        }
+    }
+    for (rule, lines) in &by_rule {
+        println!("{rule}: {}\n  {}", lines.len(), lines.join("\n  "));
+    }
+    println!(
+        "{alarmed} of {} alarm ({:.2} %), {observed} are only observed",
+        samples.len(),
+        share(alarmed, samples.len())
+    );
+    assert!(alarmed * 100 <= samples.len(), "{alarmed} of {}", samples.len());
 }
