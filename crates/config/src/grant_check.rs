@@ -1,10 +1,11 @@
 //! Checks of one rule: every name is known, and some call could match it.
 
-use esbgate_core::{AccountGrant, Allow, BusinessGrant, Grant, ScriptGrant, TargetGrant};
+use esbgate_core::{AccountGrant, Allow, Grant, ScriptGrant, TargetGrant};
 use esbgate_model::{CallbackPrefix, Component, Extent, Reach, ScriptLanguage, TopologyNode};
 use ipnet::Ipv4Net;
 
 use crate::{
+    business_check::business,
     node::Spanned,
     policy_spec::{GrantSpec, ScriptsSpec, TargetsSpec},
     problem::{Faults, nearest},
@@ -35,11 +36,7 @@ pub(crate) fn grant(spec: &Spanned<GrantSpec>, path: &str, faults: &mut Faults<'
     let grant = Grant {
         name: rule.name.value.as_str().into(),
         components,
-        business: BusinessGrant {
-            ids: copied(&rule.business.ids),
-            sets: copied(&rule.business.sets),
-            tenant_sets: copied(&rule.business.tenant_sets),
-        },
+        business: business(&rule.business, path, faults),
         accounts: AccountGrant {
             aliases: texts(&rule.accounts.aliases),
             ids: copied(&rule.accounts.ids),
@@ -94,7 +91,8 @@ fn can_match(rule: &GrantSpec, components: &Allow<Component>, path: &str, faults
             names_business
                 && rule.business.ids.is_none()
                 && rule.business.sets.is_none()
-                && rule.business.tenant_sets.is_none(),
+                && rule.business.tenant_sets.is_none()
+                && rule.business.scopes.is_empty(),
         ),
         ("account", runs_script && rule.accounts.aliases.is_none() && rule.accounts.ids.is_none()),
         (
@@ -202,7 +200,7 @@ fn each<S, T>(list: &ListOrAny<S>, read: impl FnMut(&S) -> Option<T>) -> Allow<T
     }
 }
 
-fn copied(list: &ListOrAny<i64>) -> Allow<i64> {
+pub(crate) fn copied(list: &ListOrAny<i64>) -> Allow<i64> {
     each(list, |id| Some(*id))
 }
 

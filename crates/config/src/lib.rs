@@ -7,6 +7,7 @@ mod boot;
 mod boot_check;
 mod boot_spec;
 mod budget_check;
+mod business_check;
 mod call;
 mod distinct;
 mod explain;

@@ -25,7 +25,6 @@ const TABLE: [Reserved; 14] = [
     reserve("apps", "freeze", "take the rules out of `allow`"),
     reserve("apps", "tests", "take them out; `esbgate policy check` is what can be asked"),
     reserve("components", "hours", "take the rule out of `allow` while it must not hold"),
-    reserve("ids", "scopes", "name businesses by `ids`, sets by `sets` and `tenant_sets`"),
     reserve("acts_as", "execution", "every call is sent as one; take the key out"),
     reserve("per_second", "shadow", "limits hold; write the number that shall hold"),
     reserve("per_minute", "shadow", "limits hold; write the number that shall hold"),

@@ -2,6 +2,7 @@
 
 mod doc;
 mod files;
+mod grants;
 mod meaning;
 mod reserved;
 mod risks;

@@ -34,6 +34,18 @@ spec! {
         #[serde(default)] sets: ListOrAny<i64>,
         /// Tenant sets.
         #[serde(default)] tenant_sets: ListOrAny<i64>,
+        /// Any of the three, as the ESB spells them (`bk_scope_type`, `bk_scope_id`): `[{type: biz, id: 2}]`. Each is
+        /// added to the list of its kind. Default: none.
+        #[serde(default)] scopes: Vec<ScopeSpec>,
+    }
+}
+spec! {
+    /// A business as the ESB spells it.
+    ScopeSpec {
+        /// `bk_scope_type`: `biz`, `biz_set` or `tenant_set`.
+        r#type: Spanned<String>,
+        /// `bk_scope_id`, a number from 1.
+        id: Spanned<i64>,
     }
 }
 spec! {

@@ -36,6 +36,7 @@ const SECTIONS: [(&str, &[&str]); 32] = [
     ("apps.CODE.fields", FieldsSpec::KEYS),
     ("apps.CODE.allow[]", GrantSpec::KEYS),
     ("apps.CODE.allow[].business", BusinessSpec::KEYS),
+    ("apps.CODE.allow[].business.scopes[]", ScopeSpec::KEYS),
     ("apps.CODE.allow[].accounts", AccountsSpec::KEYS),
     ("apps.CODE.allow[].scripts", ScriptsSpec::KEYS),
     ("apps.CODE.allow[].targets", TargetsSpec::KEYS),

@@ -55,7 +55,11 @@ fn a_rule_that_reaches_nothing_is_told() {
         ("except: [10.0.0.0/24]", "except: [10.0.0.0/7, 10.0.0.0/8]", "takes all of it out"),
         ("host_ids: []", "host_ids: [7]", "host_id_list is off"),
         ("hosts: 50    ", "hosts: 51    ", "each counts as 51 hosts, over hosts.per_call 50"),
-        ("business: {ids: [2], ", "business: {ids: [], ", "allows no business"),
+        (
+            "business: {ids: [2], sets: [], tenant_sets: [], scopes: [{type: biz_set, id: 9}]}",
+            "business: {}",
+            "allows no business",
+        ),
         ("accounts: {aliases: [www], ids: [1000]}", "accounts: {}", "allows no account"),
         ("content: [shell, python], ids: any", "content: [], ids: []", "allows no script"),
     ] {
