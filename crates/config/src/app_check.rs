@@ -37,7 +37,7 @@ pub(crate) fn app(
     let at = &document.code;
     let name = Name::new(code).map_err(|fault| faults.add(at, &path, fault.to_string())).ok();
     let Some(said) = &document.spec else {
-        rules(document, None, &path, faults);
+        rules(document, None, known, &path, faults);
         return None;
     };
     if said.owner.value.trim().is_empty() {
@@ -49,7 +49,7 @@ pub(crate) fn app(
     let defaults = known.document.defaults();
     let limits = defaults.and_then(|defaults| limits(defaults, &own, &path, faults));
     let per_call = limits.map(|limits| limits.hosts_per_call);
-    let allow = rules(document, per_call, &path, faults);
+    let allow = rules(document, per_call, known, &path, faults);
     let acts_as = acts_as(at, said, &path, known, faults);
     let switches = switches(&said.fields, said.unknown_fields, &path, faults);
     Some(PlannedApp {
@@ -72,6 +72,7 @@ pub(crate) fn app(
 fn rules(
     document: &AppDocument,
     per_call: Option<u64>,
+    known: &Known<'_>,
     path: &str,
     faults: &mut Faults<'_>,
 ) -> Vec<Grant> {
@@ -85,7 +86,7 @@ fn rules(
         if let Some(said) = &document.spec {
             reach(&rule.value, &said.fields, per_call, &path, faults);
         }
-        allow.push(grant(rule, &path, faults));
+        allow.push(grant(rule, &known.calendar, &path, faults));
     }
     allow
 }

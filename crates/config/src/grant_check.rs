@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 
 use crate::{
     business_check::business,
+    hours_check::Calendar,
     node::Spanned,
     policy_spec::{GrantSpec, ScriptsSpec, TargetsSpec},
     problem::{Faults, nearest},
@@ -13,7 +14,12 @@ use crate::{
 };
 
 /// Compiles one rule; what is wrong is in `faults`, and its place in the result is empty.
-pub(crate) fn grant(spec: &Spanned<GrantSpec>, path: &str, faults: &mut Faults<'_>) -> Grant {
+pub(crate) fn grant(
+    spec: &Spanned<GrantSpec>,
+    calendar: &Calendar,
+    path: &str,
+    faults: &mut Faults<'_>,
+) -> Grant {
     let rule = &spec.value;
     if rule.name.value.trim().is_empty() {
         faults.add(&rule.name, path, "a rule needs a name");
@@ -44,6 +50,7 @@ pub(crate) fn grant(spec: &Spanned<GrantSpec>, path: &str, faults: &mut Faults<'
         scripts: scripts(&rule.scripts, path, faults),
         targets: targets(&rule.name, &rule.targets, path, faults),
         callbacks,
+        hours: rule.hours.as_ref().and_then(|hours| calendar.hours(hours, path, faults)),
     };
     reaches(rule, &grant, path, faults);
     grant

@@ -12,6 +12,7 @@ mod call;
 mod distinct;
 mod explain;
 mod grant_check;
+mod hours_check;
 mod issuer_check;
 mod listen_check;
 mod lookup;

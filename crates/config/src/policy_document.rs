@@ -15,12 +15,15 @@ use crate::{
     app_check::app,
     budget_check::limits,
     distinct::distinct,
+    hours_check::Calendar,
     issuer_check::issuer,
     lookup::Lookup,
     merged::Merged,
     node::{Key, Node, Place, Spanned},
     plan::{OfflinePlan, Plan},
-    policy_spec::{AppSpec, DefaultsSpec, GrantSpec, IssuerSpec, PolicySpec, RiskSpec},
+    policy_spec::{
+        AppSpec, DefaultsSpec, GrantSpec, HolidaysSpec, IssuerSpec, PolicySpec, RiskSpec,
+    },
     problem::{Faults, Problem, Warning, named},
     risk_check::risks,
     texts::{PolicyText, Texts},
@@ -39,6 +42,7 @@ pub struct PolicyDocument {
     /// Under its name, and without a spec where the shape is wrong.
     pub(crate) issuers: BTreeMap<String, Option<Spanned<IssuerSpec>>>,
     pub(crate) apps: BTreeMap<String, AppDocument>,
+    holidays: BTreeMap<String, Option<Spanned<HolidaysSpec>>>,
     risks: Vec<Spanned<RiskSpec>>,
 }
 
@@ -66,6 +70,7 @@ pub(crate) struct Known<'a> {
     /// None where the policy is checked on its own.
     pub(crate) grounds: Option<Grounds<'a>>,
     pub(crate) now: Timestamp,
+    pub(crate) calendar: Calendar,
 }
 
 impl PolicyDocument {
@@ -89,13 +94,17 @@ impl PolicyDocument {
             (key.name.clone(), faults.spec(node, &format!("issuers.{}", named(&key.name))))
         });
         let issuers = issuers.collect();
+        let holidays = merged.names("holidays", &mut faults).into_iter().map(|(key, node)| {
+            (key.name.clone(), faults.spec(node, &format!("holidays.{}", named(&key.name))))
+        });
+        let holidays = holidays.collect();
         let risks = merged.list("risks").filter_map(|node| faults.spec(node, "risks")).collect();
         let apps = merged.names("apps", &mut faults).into_iter();
         let apps = apps
             .map(|(key, node)| (key.name.clone(), AppDocument::read(key, node, &mut faults)))
             .collect();
         let problems = faults.problems;
-        Ok(Self { texts, problems, versions, defaults, issuers, apps, risks })
+        Ok(Self { texts, problems, versions, defaults, issuers, apps, holidays, risks })
     }
 
     /// Checks what it means; reports every fault at once, those of shape included.
@@ -139,7 +148,8 @@ impl PolicyDocument {
         let issuers = issuers
             .filter_map(|(name, spec)| issuer(name, spec.as_ref()?, port, &mut faults))
             .collect();
-        let known = Known { document: self, grounds, now };
+        let calendar = Calendar::new(&self.holidays, now, &mut faults);
+        let known = Known { document: self, grounds, now, calendar };
         let apps = self.apps.iter();
         let apps = apps.filter_map(|(code, one)| app(code, one, &known, &mut faults)).collect();
         let risks = risks(&self.risks, &mut faults);

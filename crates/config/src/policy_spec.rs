@@ -1,6 +1,7 @@
 //! The shape of `policy.yaml`. Unknown keys are refused; what is absent allows nothing.
 
 mod grant;
+mod hours;
 mod issuer;
 mod risk;
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 
-pub(crate) use self::{grant::*, issuer::*, risk::*};
+pub(crate) use self::{grant::*, hours::*, issuer::*, risk::*};
 use crate::node::Spanned;
 
 macro_rules! spec {
@@ -39,6 +40,8 @@ spec! {
         #[serde(default, rename = "defaults")] _defaults: IgnoredAny,
         /// Issuers of JWTs by name.
         #[serde(default, rename = "issuers")] _issuers: Pieces,
+        /// Lists of holidays by a name of your own, for the `hours` of rules. Default: none.
+        #[serde(default, rename = "holidays")] _holidays: Pieces,
         /// What scripts are read for.
         #[serde(default, rename = "risks")] _risks: Vec<IgnoredAny>,
         /// Applications by code.

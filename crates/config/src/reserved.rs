@@ -14,7 +14,7 @@ const fn reserve(beside: &'static str, name: &'static str, instead: &'static str
     Reserved { beside, name, instead }
 }
 
-const TABLE: [Reserved; 14] = [
+const TABLE: [Reserved; 13] = [
     // esbgate.yaml
     reserve("upstream", "admin", "there is no admin socket: take the key out"),
     reserve("upstream", "fleet", "each gateway counts alone: give each its share of the budgets"),
@@ -24,7 +24,6 @@ const TABLE: [Reserved; 14] = [
     // policy.yaml
     reserve("apps", "freeze", "take the rules out of `allow`"),
     reserve("apps", "tests", "take them out; `esbgate policy check` is what can be asked"),
-    reserve("components", "hours", "take the rule out of `allow` while it must not hold"),
     reserve("acts_as", "execution", "every call is sent as one; take the key out"),
     reserve("per_second", "shadow", "limits hold; write the number that shall hold"),
     reserve("per_minute", "shadow", "limits hold; write the number that shall hold"),

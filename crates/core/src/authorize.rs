@@ -6,6 +6,7 @@ use esbgate_model::{
     Account, Code, Component, ComponentCall, FastExecuteScript, Faults, PlainCall, Reach, Rule,
     Scope, Script, Target,
 };
+use jiff::Timestamp;
 
 use crate::{
     Call, FreshCall, Grant, Rejection, RiskMatch, Stage, policy::TargetGrant, risk::refused,
@@ -73,7 +74,10 @@ impl Authorize {
         fresh: &'c FreshCall,
     ) -> impl Iterator<Item = (&'c Grant, Result<u64, Shortfall>)> {
         let judge = Judge::of(fresh);
-        judge.rules().iter().map(move |grant| (grant, judge.verdict(grant)))
+        judge.rules().iter().map(move |grant| {
+            let verdict = judge.verdict(grant);
+            (grant, verdict.map_err(|short| judge.told(short, std::slice::from_ref(grant))))
+        })
     }
 }
 
@@ -102,10 +106,11 @@ fn covering(fresh: &FreshCall) -> Result<Covered, Rejection> {
             }
         }
     }
-    let Shortfall { code, faults, .. } = furthest.unwrap_or_else(|| {
+    let furthest = furthest.unwrap_or_else(|| {
         let component = judge.call.admitted().app_call().routed().component();
         Shortfall::one(0, Code::AppNoPermission, component.name())
     });
+    let Shortfall { code, faults, .. } = judge.told(furthest, judge.rules());
     Err(Rejection::NotGranted { code, faults: Box::new(faults) })
 }
 
@@ -129,10 +134,37 @@ impl<'c> Judge<'c> {
         let component = self.call.admitted().app_call().routed().component();
         let asked = self.call.asked();
         let host_runs = judge(grant, component, asked)?;
+        if grant.hours.as_ref().is_some_and(|hours| !hours.hold(self.now())) {
+            // When it holds next is looked for once nothing else allows the call.
+            return Err(Shortfall {
+                depth: 6,
+                code: Code::OutsideHours,
+                faults: Faults::default(),
+            });
+        }
         match refused(self.matches(), reviewed(grant, asked)) {
             None => Ok(host_runs),
-            Some(faults) => Err(Shortfall { depth: 6, code: Code::ScriptAtRisk, faults }),
+            Some(faults) => Err(Shortfall { depth: 7, code: Code::ScriptAtRisk, faults }),
         }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.call.admitted().app_call().routed().parsed().received_at().wall
+    }
+
+    /// A shortfall with its places, as a caller is told of it; `among` are the rules that it may come from.
+    fn told(&self, short: Shortfall, among: &[Grant]) -> Shortfall {
+        if short.code != Code::OutsideHours {
+            return short;
+        }
+        let outside = |grant: &&Grant| {
+            self.verdict(grant).is_err_and(|short| short.code == Code::OutsideHours)
+        };
+        let hours = among.iter().filter(outside).filter_map(|grant| grant.hours.as_ref());
+        let next = hours.filter_map(|hours| Some((hours.next(self.now())?, hours)));
+        let next = next.min_by_key(|(begin, _)| *begin);
+        let next = next.map(|(begin, hours)| hours.shown(begin).into());
+        Shortfall { faults: Faults::one("hours", Rule::OutsideHours { next }), ..short }
     }
 
     /// The risk rules that the call matches, counted and noted.

@@ -10,6 +10,7 @@ mod authorize;
 mod bucket;
 mod charge;
 mod head_fault;
+mod hours;
 mod interpret;
 mod introspect;
 mod journal;
@@ -42,6 +43,7 @@ pub use self::{
     bucket::{Bucket, Charge as Paid, Left, Quota, Refused},
     charge::{Charge, ChargedCall},
     head_fault::HeadFault,
+    hours::{Holidays, Hours},
     interpret::{Call, Interpret},
     introspect::{Introspect, IntrospectedCall},
     journal::{JournaledCall, Reply, SettledAnswer, WriteAhead},

@@ -14,7 +14,7 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 
 use crate::{
-    Bucket, CertificateName, Quota, RiskRules, Rooms,
+    Bucket, CertificateName, Hours, Quota, RiskRules, Rooms,
     jwt::Issuer,
     metrics::{AppMetrics, Metrics, RiskMetrics},
 };
@@ -148,6 +148,8 @@ pub struct Grant {
     pub targets: TargetGrant,
     /// Callbacks.
     pub callbacks: Vec<CallbackPrefix>,
+    /// When it holds; always if there is none.
+    pub hours: Option<Hours>,
 }
 
 impl Grant {

@@ -104,6 +104,7 @@ fn app() -> App {
         scripts: ScriptGrant { content: Allow::Any, ..ScriptGrant::default() },
         targets: TargetGrant { ips: Allow::Any, clouds: Allow::Any, ..TargetGrant::default() },
         callbacks: vec![],
+        hours: None,
     };
     let metrics = Metrics::register(&prometheus::Registry::new(), "test").unwrap();
     App {

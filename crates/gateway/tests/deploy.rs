@@ -24,6 +24,7 @@ fn app(metrics: &Metrics) -> AppMetrics {
         scripts: Default::default(),
         targets: Default::default(),
         callbacks: Vec::new(),
+        hours: None,
     };
     metrics.app("an_app", "a_credential", &[grant])
 }

@@ -115,8 +115,27 @@ fn each_rule_says_the_first_thing_that_it_does_not_cover() {
 fn keys_and_exemptions_end_when_they_say() {
     let (_, said) = explain_at(&call(), "2027-02-01T00:00+08:00");
     assert_eq!(said["refused"]["code_name"], "EXEMPTION_EXPIRED", "{said}");
-    let (status, _) = explain_at(&call(), "2027-01-31T23:59:59+08:00");
-    assert_eq!(status, Some(0));
+    // A Sunday night: the exemption still holds, the rule does not.
+    let (status, said) = explain_at(&call(), "2027-01-31T23:59:59+08:00");
+    assert_eq!((status, &said["refused"]["code_name"]), (Some(1), &"OUTSIDE_HOURS".into()));
+}
+
+#[test]
+fn a_rule_outside_its_hours_says_when_it_holds_next() {
+    for (at, hint) in [
+        ("2027-01-04T08:59+08:00", "granted again from 2027-01-04 09:00 Asia/Shanghai"),
+        // A Sunday, and an evening.
+        ("2027-01-31T10:00+08:00", "granted again from 2027-02-01 09:00 Asia/Shanghai"),
+        ("2027-01-28T19:00+08:00", "granted again from 2027-01-29 09:00 Asia/Shanghai"),
+    ] {
+        let (status, said) = explain_at(&call(), at);
+        let rule = &said["rules"][0];
+        assert_eq!((status, &rule["code_name"]), (Some(1), &"OUTSIDE_HOURS".into()), "{said}");
+        let places = [&rule["faults"][0]["hint"], &said["refused"]["faults"][0]["hint"]];
+        assert_eq!(places, [hint, hint]);
+    }
+    // A Saturday that is worked.
+    assert_eq!(explain_at(&call(), "2027-01-30T10:00+08:00").0, Some(0));
 }
 
 #[test]

@@ -256,6 +256,12 @@ codes! {
         hint "use a URL below one of the granted prefixes, or leave callback_url out"
         zh "应用没有该 callback_url 的权限"
         hint "请使用授权前缀之下的地址，或去掉 callback_url";
+    /// A grant covers the call at other hours.
+    OutsideHours = 1649019 "OUTSIDE_HOURS" FORBIDDEN No Policy
+        en "the grant that covers the call does not hold at this hour"
+        hint "`faults` names when it holds next; call then, or ask the platform's admins for other hours"
+        zh "当前时间不在授权时段内"
+        hint "faults 给出下一个授权时段的开始时间；请届时再调用，或联系平台管理员调整时段";
     /// Calls are spent.
     RateLimitRestriction = 1642903 "RATE_LIMIT_RESTRICTION" TOO_MANY_REQUESTS No Policy
         en "the application calls more often than it may"

@@ -104,6 +104,11 @@ pub enum Rule {
     },
     /// Outside what every grant covers.
     NotGranted,
+    /// Granted, but not at this hour.
+    OutsideHours {
+        /// When a grant holds next: date, hour and zone.
+        next: Option<Arc<str>>,
+    },
     /// Matched by a risk rule of the policy.
     Risk {
         /// The rule's id.
@@ -163,6 +168,7 @@ impl Rule {
         "repeated",
         "header",
         "not_granted",
+        "outside_hours",
         "risk",
     ];
 
@@ -199,6 +205,7 @@ impl Rule {
             Self::Repeated => "repeated",
             Self::Header { .. } => "header",
             Self::NotGranted => "not_granted",
+            Self::OutsideHours { .. } => "outside_hours",
             Self::Risk { .. } => "risk",
         }
     }
@@ -254,6 +261,10 @@ impl Rule {
             Self::Repeated => "send it once".into(),
             Self::Header { expected } => format!("expected {}", expected.en),
             Self::NotGranted => "no grant of the application covers this".into(),
+            Self::OutsideHours { next: Some(next) } => format!("granted again from {next}"),
+            Self::OutsideHours { next: None } => {
+                "no hour of the coming year is granted; ask the platform's admins".into()
+            }
             Self::Risk { rule, line, column, hint } => {
                 format!("risk rule `{rule}` matches at line {line} column {column}: {hint}")
             }
@@ -299,6 +310,8 @@ impl Rule {
             Self::Repeated => "请只发送一次".into(),
             Self::Header { expected } => expected.zh.into(),
             Self::NotGranted => "应用的授权没有覆盖此项".into(),
+            Self::OutsideHours { next: Some(next) } => format!("下次授权时段开始于 {next}"),
+            Self::OutsideHours { next: None } => "未来一年内没有授权时段，请联系平台管理员".into(),
             Self::Risk { rule, line, column, hint } => {
                 format!("第 {line} 行第 {column} 列命中风险规则 `{rule}`：{hint}")
             }

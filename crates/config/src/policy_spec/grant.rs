@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::spec;
+use super::{HoursSpec, spec};
 use crate::{node::Spanned, units::ListOrAny};
 
 spec! {
@@ -22,6 +22,8 @@ spec! {
         #[serde(default)] targets: TargetsSpec,
         /// Callback prefixes.
         #[serde(default)] callbacks: Vec<Spanned<String>>,
+        /// When the rule holds. Default: always.
+        hours: Option<Spanned<HoursSpec>>,
     }
 }
 spec! {

@@ -7,7 +7,7 @@ use crate::{boot_spec::*, policy_spec::*};
 const DOC: &str = include_str!("../../../../docs/configuration.md");
 
 /// What each section of the document describes.
-const SECTIONS: [(&str, &[&str]); 32] = [
+const SECTIONS: [(&str, &[&str]); 34] = [
     ("esbgate.yaml", BootSpec::KEYS),
     ("listen[]", ListenSpec::KEYS),
     ("listen[].tls", TlsSpec::KEYS),
@@ -26,6 +26,7 @@ const SECTIONS: [(&str, &[&str]); 32] = [
     ("hosts", HostsSpec::KEYS),
     ("issuers.NAME", IssuerSpec::KEYS),
     ("issuers.NAME.claims", ClaimsSpec::KEYS),
+    ("holidays.NAME", HolidaysSpec::KEYS),
     ("risks[]", RiskSpec::KEYS),
     ("risks[].examples", ExamplesSpec::KEYS),
     ("apps.CODE", AppSpec::KEYS),
@@ -41,6 +42,7 @@ const SECTIONS: [(&str, &[&str]); 32] = [
     ("apps.CODE.allow[].scripts", ScriptsSpec::KEYS),
     ("apps.CODE.allow[].targets", TargetsSpec::KEYS),
     ("apps.CODE.allow[].targets.topology[]", NodeSpec::KEYS),
+    ("apps.CODE.allow[].hours", HoursSpec::KEYS),
 ];
 
 /// A key as it is written in a file.
@@ -79,6 +81,7 @@ fn the_document_lists_the_keys_of_every_spec_and_no_other() {
         include_str!("../boot_spec.rs"),
         include_str!("../policy_spec.rs"),
         include_str!("../policy_spec/grant.rs"),
+        include_str!("../policy_spec/hours.rs"),
         include_str!("../policy_spec/issuer.rs"),
         include_str!("../policy_spec/risk.rs"),
     );

@@ -31,7 +31,6 @@ fn every_reserved_name_is_refused_with_what_to_do() {
     for (name, from, to) in [
         ("freeze", "\napps:", "\nfreeze: []\napps:"),
         ("tests", "\napps:", "\ntests: []\napps:"),
-        ("hours", "        callbacks:", "        hours: {days: [mon]}\n        callbacks:"),
         ("execution", app, "    execution: two_phase\n    acts_as: ops_gateway "),
         ("shadow", "calls: {per_second: 5,", "calls: {shadow: true, per_second: 5,"),
         ("shadow", "hosts: {per_call: 50,", "hosts: {shadow: true, per_call: 50,"),

@@ -13,6 +13,7 @@ mod drip;
 mod echoes;
 mod faults;
 mod heads;
+mod hours;
 mod identity;
 mod journal_down;
 mod jwt;

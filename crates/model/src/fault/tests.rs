@@ -32,6 +32,7 @@ fn samples() -> Vec<Rule> {
         Rule::Repeated,
         Rule::Header { expected: Text { en: "no Upgrade", zh: "不应带 Upgrade" } },
         Rule::NotGranted,
+        Rule::OutsideHours { next: Some("2027-01-04 09:00 Asia/Shanghai".into()) },
         Rule::Risk { rule: "a-rule".into(), line: 1, column: 2, hint: "name it".into() },
     ]
 }
@@ -67,7 +68,8 @@ fn place(rule: &Rule) -> usize {
         Rule::Repeated => 26,
         Rule::Header { .. } => 27,
         Rule::NotGranted => 28,
-        Rule::Risk { .. } => 29,
+        Rule::OutsideHours { .. } => 29,
+        Rule::Risk { .. } => 30,
     }
 }
 
