@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use esbgate_core::{AppKey, CertificateName, Exemption, Grant, HttpStatus, Users};
+use esbgate_core::{AppKey, CertificateName, Exemption, Grant, HttpStatus, UserPattern, Users};
 use esbgate_model::{
     Name,
     dialect::{AppSecrets, Credential},
@@ -16,7 +16,8 @@ use crate::{
     plan::PlannedApp,
     policy_document::{AppDocument, Known},
     policy_spec::{
-        AppSpec, CertificateSpec, DefaultsSpec, ExemptionSpec, HttpStatusSpec, ProofSpec, UsersSpec,
+        AppSpec, CertificateSpec, DefaultsSpec, ExemptionSpec, HttpStatusSpec, ProofSpec,
+        UserPatternSpec, UserSpec, UsersSpec,
     },
     problem::{Faults, named, nearest},
     reach_check::reach,
@@ -202,10 +203,7 @@ fn exemption(
     if said.users.is_empty() {
         faults.add(spec, &path, "the exemption names no user");
     }
-    let users = said.users.iter().filter_map(|text| {
-        Name::new(&text.value).map_err(|fault| faults.add(text, &path, fault.to_string())).ok()
-    });
-    let users = users.collect();
+    let (users, patterns) = exempt(&said.users, &path, faults);
     let Some(text) = &said.expires else {
         return faults.none(spec, &path, "the exemption has no end: it needs expires");
     };
@@ -213,5 +211,31 @@ fn exemption(
     if expires.duration_since(known.now) > LONGEST_EXEMPTION {
         return faults.none(text, &path, "an exemption may last at most 180 days from now");
     }
-    Some(Exemption { users, expires })
+    Some(Exemption { users, patterns, expires })
+}
+
+fn exempt(
+    specs: &[Spanned<UserSpec>],
+    path: &str,
+    faults: &mut Faults<'_>,
+) -> (HashSet<Name>, Vec<UserPattern>) {
+    let (mut users, mut patterns) = (HashSet::new(), Vec::new());
+    for spec in specs {
+        match &spec.value {
+            UserSpec::Name(text) => {
+                let name =
+                    Name::new(text).map_err(|fault| faults.add(spec, path, fault.to_string()));
+                users.extend(name.ok());
+            }
+            UserSpec::Pattern(UserPatternSpec { pattern }) => {
+                let read = UserPattern::new(&pattern.value).map_err(|fault| {
+                    let hint = "a pattern names its users, such as \"svc_[a-z]+\"; it holds for whole names";
+                    let message = format!("the pattern cannot be used: {fault}");
+                    faults.hinted(pattern, path, message, Some(hint.into()));
+                });
+                patterns.extend(read.ok());
+            }
+        }
+    }
+    (users, patterns)
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use esbgate_core::{
     Admit, AppKey, Authenticate, AuthenticatedCall, Authorize, BodyBudget, Bracket as _,
     BudgetLeft, CertificateName, Charge, FreshCall, Gather as _, HeadRules, Interpret, Introspect,
-    Login, LoginDown, MatchRoute, Metrics, Once, Parse, Peer, Policy, PolicyHandle, ProveApp,
-    ReceivedAt, ReceivedRequest, Rejection, Stage as _, Trace, TraceSink, UserProof, Verdict,
+    Login, LoginDown, MatchRoute, Metrics, NamedBy, Once, Parse, Peer, Policy, PolicyHandle,
+    ProveApp, ReceivedAt, ReceivedRequest, Rejection, Stage as _, Trace, TraceSink, UserProof,
+    Verdict,
 };
 use esbgate_model::{Code, Faults, Name, Secret, sha256};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
@@ -190,12 +191,15 @@ fn prove(app: &mut PlannedApp, keyed: bool) {
 fn user(call: &AuthenticatedCall) -> String {
     let (principal, users) =
         (call.principal(), &call.call().admitted().app_call().app().users.exemptions);
-    let naming = users.iter().filter(|one| one.users.contains(principal.user()));
-    let end = naming.map(|one| one.expires).max();
+    let naming = users.iter().filter_map(|one| Some((one.expires, one.names(principal.user())?)));
+    let longest = naming.max_by_key(|(end, _)| *end);
     let name = principal.user().as_str();
     let proof = principal.proof().as_str();
-    match end.filter(|_| principal.proof() == UserProof::Exemption) {
-        Some(end) => format!("user {name}, by {proof} until {end}"),
+    match longest.filter(|_| principal.proof() == UserProof::Exemption) {
+        Some((end, NamedBy::Name)) => format!("user {name}, by {proof} until {end}"),
+        Some((end, NamedBy::Pattern(pattern))) => {
+            format!("user {name}, by {proof} of the pattern {pattern:?} until {end}")
+        }
         None => format!("user {name}, by {proof}"),
     }
 }

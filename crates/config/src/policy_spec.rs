@@ -4,12 +4,13 @@ mod grant;
 mod hours;
 mod issuer;
 mod risk;
+mod user;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 
-pub(crate) use self::{grant::*, hours::*, issuer::*, risk::*};
+pub(crate) use self::{grant::*, hours::*, issuer::*, risk::*, user::*};
 use crate::node::Spanned;
 
 macro_rules! spec {
@@ -158,8 +159,8 @@ spec! {
 spec! {
     /// Users that may be named without a token.
     ExemptionSpec {
-        /// The users.
-        users: Vec<Spanned<String>>,
+        /// The users: names, or `{pattern: TEXT}`. Required, at least one.
+        users: Vec<Spanned<UserSpec>>,
         /// Who answers for it.
         owner: Spanned<String>,
         /// Why.

@@ -14,7 +14,7 @@ const fn reserve(beside: &'static str, name: &'static str, instead: &'static str
     Reserved { beside, name, instead }
 }
 
-const TABLE: [Reserved; 13] = [
+const TABLE: &[Reserved] = &[
     // esbgate.yaml
     reserve("upstream", "admin", "there is no admin socket: take the key out"),
     reserve("upstream", "fleet", "each gateway counts alone: give each its share of the budgets"),

@@ -78,7 +78,7 @@ fn every_fault_has_its_line_and_words() {
         ("2027-06-30T00:00+08:00", "2027-06-30T00:00", "zone"),
         (", expires: \"2027-02-01T00:00+08:00\"", "", "has no end"),
         ("2027-02-01T00:00+08:00", "2027-12-01T00:00+08:00", "180 days"),
-        ("users: [svc_deploy]", "users: [\"a b\"]", "a name is"),
+        ("users: [svc_deploy, ", "users: [\"a b\", ", "a name is"),
         ("10.0.0.0/8", "10.0.0.0/99", "IPv4 network"),
         ("[fast_execute_script]", "[fast_execute_scrip]", "unknown component"),
         ("https://ci.example", "ftp://ci.example", "bad callback"),

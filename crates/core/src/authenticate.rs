@@ -138,7 +138,7 @@ fn user(introspected: &IntrospectedCall) -> Result<(Name, UserProof), UserFault>
     }
     let claimed = claimed.ok_or(UserFault::Missing)?;
     let exemptions = &app_call.app().users.exemptions;
-    let mut naming = exemptions.iter().filter(|one| one.users.contains(claimed)).peekable();
+    let mut naming = exemptions.iter().filter(|one| one.names(claimed).is_some()).peekable();
     if naming.peek().is_none() {
         return Err(UserFault::NotExempt);
     }

@@ -33,6 +33,7 @@ mod route;
 mod signatures;
 mod step;
 mod trace;
+mod user_pattern;
 mod xray;
 
 pub use self::{
@@ -59,7 +60,8 @@ pub use self::{
     peer::Peer,
     policy::{
         AccountGrant, Allow, App, AppKey, AppState, Binding, BusinessGrant, Exemption, Grant,
-        HttpStatus, Ledger, Limits, Policy, PolicyHandle, Risks, ScriptGrant, TargetGrant, Users,
+        HttpStatus, Ledger, Limits, NamedBy, Policy, PolicyHandle, Risks, ScriptGrant, TargetGrant,
+        Users,
     },
     prepare::{OutgoingMessage, Prepare, UpstreamRequest},
     prove_app::{AppCall, AppProof, ProofThrottle, ProveApp},
@@ -71,4 +73,5 @@ pub use self::{
     route::{MatchRoute, RoutedCall},
     step::{Bracket, Gather, Stage},
     trace::{BudgetLeft, Trace, TraceSink},
+    user_pattern::UserPattern,
 };

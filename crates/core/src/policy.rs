@@ -14,7 +14,7 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 
 use crate::{
-    Bucket, CertificateName, Hours, Quota, RiskRules, Rooms,
+    Bucket, CertificateName, Hours, Quota, RiskRules, Rooms, UserPattern,
     jwt::Issuer,
     metrics::{AppMetrics, Metrics, RiskMetrics},
 };
@@ -64,8 +64,31 @@ pub struct AppKey {
 pub struct Exemption {
     /// The users.
     pub users: HashSet<Name>,
+    /// Patterns of their names.
+    pub patterns: Vec<UserPattern>,
     /// The first refused instant.
     pub expires: Timestamp,
+}
+
+/// What of an exemption names a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedBy<'e> {
+    /// The name itself.
+    Name,
+    /// A pattern.
+    Pattern(&'e str),
+}
+
+impl Exemption {
+    /// What names `user`; the name itself before patterns, in their order.
+    #[must_use]
+    pub fn names(&self, user: &Name) -> Option<NamedBy<'_>> {
+        if self.users.contains(user) {
+            return Some(NamedBy::Name);
+        }
+        let pattern = self.patterns.iter().find(|pattern| pattern.matches(user.as_str()));
+        pattern.map(|pattern| NamedBy::Pattern(pattern.as_str()))
+    }
 }
 
 /// How an application may name its user.

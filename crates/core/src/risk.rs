@@ -47,6 +47,12 @@ impl RiskAction {
 #[error("{0}")]
 pub struct PatternFault(String);
 
+impl PatternFault {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
 impl From<regex::Error> for PatternFault {
     fn from(error: regex::Error) -> Self {
         match error {

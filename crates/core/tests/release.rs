@@ -94,8 +94,11 @@ fn app() -> App {
     let code = Name::new("team").unwrap();
     let quota = Quota { period: Duration::from_secs(1), burst: 10.try_into().unwrap() };
     let limits = Limits { calls: quota, in_flight: 10, host_runs: quota, hosts_per_call: 10 };
-    let exemption =
-        Exemption { users: [Name::new("svc").unwrap()].into(), expires: Timestamp::MAX };
+    let exemption = Exemption {
+        users: [Name::new("svc").unwrap()].into(),
+        patterns: vec![],
+        expires: Timestamp::MAX,
+    };
     let grant = Grant {
         name: "all".into(),
         components: Allow::Any,

@@ -174,6 +174,17 @@ fn a_user_with_a_token_needs_no_exemption() {
 }
 
 #[test]
+fn the_pattern_that_vouched_for_a_user_is_named() {
+    let (status, said) = explain(&changed("/user", json!("svc_ci_nightly")));
+    let detail = "user svc_ci_nightly, by exemption of the pattern \"svc_ci_[a-z]+\" until 2027-01-31T16:00:00Z";
+    assert_eq!((status, &said["steps"][6]["detail"]), (Some(0), &detail.into()));
+    for user in ["svc_ci_", "svc_ci_a1", "xsvc_ci_a"] {
+        let (_, said) = explain(&changed("/user", json!(user)));
+        assert_eq!(said["refused"]["code_name"], "USER_NOT_EXEMPT", "{user}");
+    }
+}
+
+#[test]
 fn people_get_a_table_with_what_to_do() {
     let file = TempDir::new().unwrap();
     let call = changed("/body/bk_biz_id", json!(3));

@@ -1,6 +1,7 @@
 //! What a rule says besides what it covers, and how it may be spelled.
 
-use esbgate_core::{Allow, Grant};
+use esbgate_core::{Allow, Grant, NamedBy};
+use esbgate_model::Name;
 use jiff::Timestamp;
 
 use super::{EXAMPLE, broken, check};
@@ -158,4 +159,35 @@ fn a_list_that_is_past_and_hours_that_do_not_come_are_warned() {
     let never = EXAMPLE.replace(list, &format!("    off: [{}]\n", all.join(", ")));
     let warnings = check(&never).unwrap().1;
     assert!(warnings[0].0.message.contains("does not hold within the coming year"), "{warnings:?}");
+}
+
+const USERS: &str = "users: [svc_deploy, {pattern: \"svc_ci_[a-z]+\"}]";
+
+#[test]
+fn an_exemption_names_users_one_by_one_or_by_a_pattern_of_whole_names() {
+    let users = "users: [svc_deploy, 007, {pattern: \"svc_[a-z]+\"}, {pattern: ci-.*}]";
+    let (plan, _) = check(&EXAMPLE.replacen(USERS, users, 1)).unwrap();
+    let exemption = &plan.apps[0].users.exemptions[0];
+    for (user, by) in [
+        ("svc_deploy", Some(NamedBy::Name)),
+        ("007", Some(NamedBy::Name)),
+        ("svc_other", Some(NamedBy::Pattern("svc_[a-z]+"))),
+        ("ci-", Some(NamedBy::Pattern("ci-.*"))),
+        ("svc_other1", None),
+        ("a_svc_other", None),
+        ("mallory", None),
+    ] {
+        assert_eq!(exemption.names(&Name::new(user).unwrap()), by, "{user}");
+    }
+    for (users, words) in [
+        ("{pattern: \".*\"}", "it matches the empty text"),
+        ("{pattern: \"[a-z]+\"}", "one character over and over"),
+        ("{pattern: \"svc_(\"}", "unclosed group"),
+        ("{patern: svc_a}", "unknown key `patern`"),
+        ("[svc_a]", "expected a name or {pattern: TEXT}"),
+        ("\"svc_.*\"", "a name is 1 to 64"),
+    ] {
+        let told = problem(USERS, &format!("users: [svc_deploy, {users}]"));
+        assert!(told.message.contains(words), "{told:?}");
+    }
 }

@@ -138,7 +138,7 @@ fn a_secret_behind_an_unknown_key_or_in_a_place_of_another_kind_is_not_shown() {
         ("http_status: real", "http_status: hunter2"),
         ("http_status: real", "http_status: {hunter2: hunter2}"),
         ("- jwt: {issuer: apigw}", "- hunter2: x"),
-        ("users: [svc_deploy]", "users: [{hunter2: x}]"),
+        ("users: [svc_deploy, ", "users: [{hunter2: x}, "),
         ("cookie: false", "cookie: false\n      cookie: hunter2"),
         ("env: SSO_SECRET", "env: UNSET # hunter2"),
         ("acts_as: ops_gateway", "hunter2hunter2hunter2: x"),

@@ -174,3 +174,31 @@ async fn what_follows_an_unknown_caller_on_its_connection_is_not_read() {
     assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
     assert_eq!(gate.standin.history().request_count(), 0);
 }
+
+#[tokio::test]
+async fn a_pattern_vouches_for_whole_names_alone() {
+    let pattern = "{pattern: \"svc_[a-z]+\"}";
+    let policy = policy("", ALLOW).replace("[svc_deploy]", &format!("[svc_deploy, {pattern}]"));
+    let gate = Gate::with(Files { policy, ..Files::default() }).await;
+    for (user, allowed) in [
+        ("svc_deploy", true),
+        ("svc_nightly", true),
+        // The exemption that names it has ended; the pattern's has not.
+        ("svc_old", true),
+        ("svc_", false),
+        ("svc_nightly2", false),
+        ("xsvc_nightly", false),
+        ("mallory", false),
+    ] {
+        let header = authorization("bk_username", user);
+        let headers = [("X-Bkapi-Authorization", header.as_str())];
+        let answer = gate.send(&headers, &call().to_string()).await;
+        if allowed {
+            assert_eq!(answer.body["executed"], "yes", "{user}: {}", answer.body);
+        } else {
+            answer.is(401, "USER_NOT_EXEMPT", "no");
+        }
+    }
+    let users = gate.records("intent").into_iter().map(|intent| intent["user"].clone());
+    assert_eq!(users.collect::<Vec<_>>(), ["svc_deploy", "svc_nightly", "svc_old"]);
+}

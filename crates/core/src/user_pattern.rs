@@ -1,0 +1,117 @@
+//! Patterns of user names, for exemptions that name a family of users instead of each one.
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::PatternFault;
+
+/// Longest pattern, in bytes.
+const LONGEST: usize = 256;
+
+/// Most that one compiled pattern takes, in bytes.
+const PATTERN_BYTES: usize = 64 << 10;
+
+/// Longest name.
+const LONGEST_NAME: usize = 64;
+
+/// A pattern that a whole user name must match.
+///
+/// Linear in the name whatever the pattern; classes such as `\w` are ASCII, as names are.
+#[derive(Debug, Clone)]
+pub struct UserPattern {
+    text: Box<str>,
+    regex: Regex,
+}
+
+impl UserPattern {
+    /// Compiles a pattern. One that matches the empty text, or a name in which one character is all there is, is too
+    /// wide to name anybody.
+    pub fn new(text: &str) -> Result<Self, PatternFault> {
+        if text.len() > LONGEST {
+            return Err(PatternFault::new(format!("the pattern is longer than {LONGEST} bytes")));
+        }
+        if !text.is_ascii() {
+            return Err(PatternFault::new("names are ASCII, so their patterns are"));
+        }
+        // On its own first: what closes a group that it has not opened must not end ours.
+        compiled(text)?;
+        let regex = compiled(&format!(r"\A(?:{text})\z"))?;
+        let wide = |name: &[u8]| regex.is_match(name);
+        let characters = (b'0'..=b'9').chain(b'A'..=b'Z').chain(b'a'..=b'z').chain([b'_']);
+        let repeated = |one: u8| (1..=LONGEST_NAME).any(|length| wide(&vec![one; length]));
+        if wide(b"") || characters.into_iter().any(repeated) {
+            return Err(PatternFault::new(
+                "it matches the empty text, or a name that is one character over and over",
+            ));
+        }
+        Ok(Self { text: text.into(), regex })
+    }
+
+    /// The pattern.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        self.regex.is_match(name.as_bytes())
+    }
+}
+
+fn compiled(text: &str) -> Result<Regex, PatternFault> {
+    let regex = RegexBuilder::new(text).unicode(false).size_limit(PATTERN_BYTES).build();
+    regex.map_err(PatternFault::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_whole_names() {
+        for (pattern, yes, no) in [
+            (
+                "svc_[a-z]+",
+                &["svc_a", "svc_deploy"][..],
+                &["svc_", "svc_A", "xsvc_a", "svc_a1", "svc_a\n"][..],
+            ),
+            ("a|ab", &[][..], &[][..]),
+            ("svc_a|svc_ab", &["svc_a", "svc_ab"], &["svc_abc", "xsvc_a"]),
+            (r"(?i)svc_\w+", &["SVC_x"], &["svc_é"]),
+            (r"ci-\d{3}", &["ci-123"], &["ci-12", "ci-١٢٣"]),
+            ("^ci-x$", &["ci-x"], &["ci-x\nci-x"]),
+            ("(?m)^ci-x$", &["ci-x"], &["ci-x\nci-x"]),
+        ] {
+            let Ok(pattern) = UserPattern::new(pattern) else {
+                assert!(yes.is_empty(), "{pattern}");
+                continue;
+            };
+            assert!(!yes.is_empty(), "{pattern:?} is too wide");
+            assert!(yes.iter().all(|name| pattern.matches(name)), "{pattern:?}");
+            assert!(!no.iter().any(|name| pattern.matches(name)), "{pattern:?}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_names_nobody_in_particular_is_refused() {
+        let long = format!("svc_{}", "a".repeat(LONGEST));
+        for (pattern, words) in [
+            ("", "empty text"),
+            (".*", "empty text"),
+            (".+", "over and over"),
+            ("...", "over and over"),
+            ("[a-p]+", "over and over"),
+            ("[^q].*", "over and over"),
+            ("svc_a|.{64}", "over and over"),
+            ("svc_(", "unclosed group"),
+            ("svc_a)|(.*", "unopened group"),
+            (r"(svc)\1", "not supported"),
+            ("(?=svc)svc_a", "not supported"),
+            ("服务_.*", "ASCII"),
+            ("svc_a{1000}{1000}", "more than 65536 bytes"),
+            (&long, "longer than 256 bytes"),
+        ] {
+            let fault = UserPattern::new(pattern).unwrap_err().to_string();
+            assert!(fault.contains(words), "{pattern}: {fault}");
+        }
+    }
+}
