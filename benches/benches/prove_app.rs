@@ -96,7 +96,14 @@ impl Caller {
 
 fn app() -> Fallible<App> {
     let quota = Quota { period: Duration::from_millis(1), burst: std::num::NonZeroU32::MIN };
-    let limits = Limits { calls: quota, in_flight: 1, host_runs: quota, hosts_per_call: 1 };
+    let limits = Limits {
+        calls: quota,
+        in_flight: 1,
+        host_runs: quota,
+        hosts_per_day: None,
+        hosts_per_call: 1,
+        shadow: Default::default(),
+    };
     let code = Name::new("team_app")?;
     let metrics = Metrics::register(&prometheus::Registry::new(), "bench")?;
     Ok(App {
@@ -109,7 +116,8 @@ fn app() -> Fallible<App> {
         switches: Switches::default(),
         http_status: Default::default(),
         limits,
-        state: Ledger::default().state(&code, limits),
+        weights: Default::default(),
+        state: Ledger::default().state(&code, limits, &[]),
         metrics: metrics.app("team_app", "team_app", &[]),
         code,
     })

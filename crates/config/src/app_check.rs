@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use esbgate_core::{AppKey, CertificateName, Exemption, Grant, HttpStatus, UserPattern, Users};
+use esbgate_core::{
+    AppKey, CertificateName, Exemption, Grant, GrantLimits, HttpStatus, Limits, UserPattern, Users,
+    Weights,
+};
 use esbgate_model::{
     Name,
     dialect::{AppSecrets, Credential},
@@ -10,7 +13,8 @@ use esbgate_model::{
 use jiff::SignedDuration;
 
 use crate::{
-    budget_check::{limits, switches},
+    budget_check::limits,
+    ceiling_check::ceilings,
     grant_check::{grant, sha256},
     node::Spanned,
     plan::PlannedApp,
@@ -21,6 +25,7 @@ use crate::{
     },
     problem::{Faults, named, nearest},
     reach_check::reach,
+    switch_check::switches,
     term::end,
 };
 
@@ -49,10 +54,11 @@ pub(crate) fn app(
     let own = DefaultsSpec { calls: said.calls.clone(), hosts: said.hosts.clone() };
     let defaults = known.document.defaults();
     let limits = defaults.and_then(|defaults| limits(defaults, &own, &path, faults));
-    let per_call = limits.map(|limits| limits.hosts_per_call);
-    let allow = rules(document, per_call, known, &path, faults);
+    let numbers = limits.as_ref().map(|(limits, weights)| (limits, weights));
+    let allow = rules(document, numbers, known, &path, faults);
     let acts_as = acts_as(at, said, &path, known, faults);
     let switches = switches(&said.fields, said.unknown_fields, &path, faults);
+    let (limits, weights) = limits?;
     Some(PlannedApp {
         code: name?,
         keys,
@@ -66,13 +72,14 @@ pub(crate) fn app(
             HttpStatusSpec::Real => HttpStatus::Real,
             HttpStatusSpec::Esb => HttpStatus::Esb,
         },
-        limits: limits?,
+        limits,
+        weights,
     })
 }
 
 fn rules(
     document: &AppDocument,
-    per_call: Option<u64>,
+    numbers: Option<(&Limits, &Weights)>,
     known: &Known<'_>,
     path: &str,
     faults: &mut Faults<'_>,
@@ -84,12 +91,24 @@ fn rules(
         if !names.insert(rule.value.name.value.as_str()) {
             faults.add(&rule.value.name, &path, "another rule has this name");
         }
+        let compiled = grant(rule, &known.calendar, &path, faults);
         if let Some(said) = &document.spec {
-            reach(&rule.value, &said.fields, per_call, &path, faults);
+            let most = numbers.and_then(|(limits, _)| most(limits, &compiled.limits));
+            reach(&rule.value, &said.fields, most, &path, faults);
         }
-        allow.push(grant(rule, &known.calendar, &path, faults));
+        if let Some(numbers) = numbers {
+            ceilings(&rule.value, &compiled.limits, numbers, &path, faults);
+        }
+        allow.push(compiled);
     }
     allow
+}
+
+/// The smallest ceiling on the hosts of a call that is enforced.
+fn most(limits: &Limits, own: &GrantLimits) -> Option<u64> {
+    let app = Some(limits.hosts_per_call).filter(|_| !limits.shadow.hosts);
+    let own = own.hosts_per_call.filter(|_| !own.shadow.hosts);
+    app.into_iter().chain(own).min()
 }
 
 fn users(spec: &UsersSpec, path: &str, known: &Known<'_>, faults: &mut Faults<'_>) -> Users {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use esbgate_core::{
     Admit, AppKey, Authenticate, AuthenticatedCall, Authorize, BodyBudget, Bracket as _,
-    BudgetLeft, CertificateName, Charge, FreshCall, Gather as _, HeadRules, Interpret, Introspect,
-    Login, LoginDown, MatchRoute, Metrics, NamedBy, Once, Parse, Peer, Policy, PolicyHandle,
-    ProveApp, ReceivedAt, ReceivedRequest, Rejection, Stage as _, Trace, TraceSink, UserProof,
-    Verdict,
+    BudgetLeft, CertificateName, Charge, ChargedCall, FreshCall, Gather as _, HeadRules, Interpret,
+    Introspect, Limit, Login, LoginDown, MatchRoute, Metrics, NamedBy, Once, Parse, Peer, Policy,
+    PolicyHandle, ProveApp, Quota, ReceivedAt, ReceivedRequest, Rejection, Stage as _, Trace,
+    TraceSink, UserProof, Verdict,
 };
 use esbgate_model::{Code, Faults, Name, Secret, sha256};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
@@ -59,6 +59,10 @@ pub struct Explanation {
     pub rule: Option<Box<str>>,
     /// What it counts as.
     pub host_runs: u64,
+    /// What that is charged as: each host by its weight.
+    pub charged: u64,
+    /// The limits that would have refused it, and are in shadow mode.
+    pub shadowed: Vec<&'static str>,
     /// The budget of calls after this one.
     pub calls: Option<BudgetLeft>,
     /// Why it is refused; none if it is allowed.
@@ -104,12 +108,9 @@ impl Explanation {
         self.rule = Some(granted.grant().into());
         self.host_runs = granted.host_runs();
         let charged = Charge.enter(granted).await;
-        self.step("Charge", charged, |charged| {
-            let granted = charged.granted();
-            let limits = granted.fresh().authenticated().call().admitted().app_call().app().limits;
-            let (per_call, burst) = (limits.hosts_per_call, limits.host_runs.burst);
-            format!("{} host-run(s): per_call {per_call}, burst {burst}", granted.host_runs())
-        })?;
+        let charged = self.step("Charge", charged, charge)?;
+        self.charged = charged.charge();
+        self.shadowed = charged.shadowed().iter().map(Limit::as_str).collect();
         Ok(())
     }
 
@@ -202,6 +203,31 @@ fn user(call: &AuthenticatedCall) -> String {
         }
         None => format!("user {name}, by {proof}"),
     }
+}
+
+/// What a call pays, and what limits it: ceilings on the hosts of one call, and the bursts of budgets.
+fn charge(call: &ChargedCall) -> String {
+    let granted = call.granted();
+    let app = granted.fresh().authenticated().call().admitted().app_call().app();
+    let own = app.allow.iter().find(|rule| *rule.name == *granted.grant());
+    let own = own.map(|rule| rule.limits).unwrap_or_default();
+    let limits = app.limits;
+    let burst = |quota: Quota| u64::from(quota.burst.get());
+    let numbers = [
+        (Limit::RuleCalls, own.calls.map(burst)),
+        (Limit::RuleHostsPerCall, own.hosts_per_call),
+        (Limit::RuleHostsPerMinute, own.host_runs.map(burst)),
+        (Limit::RuleHostsPerDay, own.hosts_per_day.map(burst)),
+        (Limit::HostsPerCall, Some(limits.hosts_per_call)),
+        (Limit::HostsPerMinute, Some(burst(limits.host_runs))),
+        (Limit::HostsPerDay, limits.hosts_per_day.map(burst)),
+    ];
+    let mut told = format!("{} host(s), charged as {}", granted.host_runs(), call.charge());
+    for (limit, most) in numbers {
+        let shadow = if call.shadowed().contains(limit) { " (shadow: passed over)" } else { "" };
+        told.extend(most.map(|most| format!("; {} {most}{shadow}", limit.as_str())));
+    }
+    told
 }
 
 /// The request that a program would send.

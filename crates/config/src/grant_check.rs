@@ -5,6 +5,7 @@ use esbgate_model::{CallbackPrefix, Component, Extent, Reach, ScriptLanguage, To
 use ipnet::Ipv4Net;
 
 use crate::{
+    budget_check::grant_limits,
     business_check::business,
     hours_check::Calendar,
     node::Spanned,
@@ -50,6 +51,7 @@ pub(crate) fn grant(
         scripts: scripts(&rule.scripts, path, faults),
         targets: targets(&rule.name, &rule.targets, path, faults),
         callbacks,
+        limits: grant_limits(&rule.calls, &rule.hosts, path, faults),
         hours: rule.hours.as_ref().and_then(|hours| calendar.hours(hours, path, faults)),
     };
     reaches(rule, &grant, path, faults);

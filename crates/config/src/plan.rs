@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use esbgate_core::{
     App, AppKey, Binding, CertificateName, Grant, HttpStatus, Issuer, Ledger, Limits, Metrics,
-    Policy, RiskRules, Risks, Users,
+    Policy, RiskRules, Risks, Users, Weights, shadowed,
 };
 use esbgate_model::{Name, Switches, dialect::Credential};
 
@@ -29,6 +29,7 @@ pub(crate) struct PlannedApp {
     pub(crate) switches: Switches,
     pub(crate) http_status: HttpStatus,
     pub(crate) limits: Limits,
+    pub(crate) weights: Weights,
 }
 
 impl Plan {
@@ -36,9 +37,11 @@ impl Plan {
     #[must_use]
     pub fn bind(self, binding: Binding<'_>) -> Policy {
         let apps = self.apps.into_iter().map(|app| {
-            let state = binding.ledger.state(&app.code, app.limits);
+            let state = binding.ledger.state(&app.code, app.limits, &app.allow);
             let metrics =
                 binding.metrics.app(app.code.as_str(), app.acts_as.app_code.as_str(), &app.allow);
+            let shadow = shadowed(&app.limits, &app.allow);
+            let metrics = metrics.with_shadow(binding.metrics.shadow(app.code.as_str(), shadow));
             let bound = App {
                 code: app.code.clone(),
                 keys: app.keys,
@@ -50,6 +53,7 @@ impl Plan {
                 switches: app.switches,
                 http_status: app.http_status,
                 limits: app.limits,
+                weights: app.weights,
                 state,
                 metrics,
             };

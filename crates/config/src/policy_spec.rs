@@ -1,5 +1,6 @@
 //! The shape of `policy.yaml`. Unknown keys are refused; what is absent allows nothing.
 
+mod budget;
 mod grant;
 mod hours;
 mod issuer;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 
-pub(crate) use self::{grant::*, hours::*, issuer::*, risk::*, user::*};
+pub(crate) use self::{budget::*, grant::*, hours::*, issuer::*, risk::*, user::*};
 use crate::node::Spanned;
 
 macro_rules! spec {
@@ -57,30 +58,6 @@ spec! {
         #[serde(default)] calls: CallsSpec,
         /// Host-runs.
         #[serde(default)] hosts: HostsSpec,
-    }
-}
-spec! {
-    /// The budget of calls.
-    #[derive(Default, Clone)]
-    CallsSpec {
-        /// Refill.
-        per_second: Option<Spanned<u32>>,
-        /// At once.
-        burst: Option<Spanned<u32>>,
-        /// Calls that are not answered yet.
-        in_flight: Option<Spanned<u32>>,
-    }
-}
-spec! {
-    /// The budget of host-runs.
-    #[derive(Default, Clone)]
-    HostsSpec {
-        /// Most hosts of one call.
-        per_call: Option<Spanned<u32>>,
-        /// Refill.
-        per_minute: Option<Spanned<u32>>,
-        /// At once.
-        burst: Option<Spanned<u32>>,
     }
 }
 spec! {

@@ -9,7 +9,7 @@ use crate::{
     units::ListOrAny,
 };
 
-/// Reports what a rule names and can never match; `per_call` is the application's, if it is known.
+/// Reports what a rule names and can never match; `per_call` is the smallest that is enforced.
 pub(crate) fn reach(
     rule: &GrantSpec,
     fields: &FieldsSpec,

@@ -25,10 +25,6 @@ const TABLE: &[Reserved] = &[
     reserve("apps", "freeze", "take the rules out of `allow`"),
     reserve("apps", "tests", "take them out; `esbgate policy check` is what can be asked"),
     reserve("acts_as", "execution", "every call is sent as one; take the key out"),
-    reserve("per_second", "shadow", "limits hold; write the number that shall hold"),
-    reserve("per_minute", "shadow", "limits hold; write the number that shall hold"),
-    reserve("per_minute", "per_day", "write a `per_minute` and `burst` that the day can bear"),
-    reserve("per_minute", "weights", "every host counts once; write a smaller `per_call`"),
 ];
 
 /// What to say of a name that is not among the `known` ones, if it is reserved there.

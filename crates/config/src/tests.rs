@@ -1,5 +1,6 @@
 //! Faults have their place and never a secret; the examples load; live state outlives a reload.
 
+mod budgets;
 mod doc;
 mod files;
 mod grants;
@@ -84,7 +85,7 @@ fn every_fault_has_its_line_and_words() {
         ("https://ci.example", "ftp://ci.example", "bad callback"),
         ("[shell, python]", "[shell, pyton]", "unknown script language"),
         ("jwt: {issuer: apigw}", "jwt: {issuer: apig}", "unknown issuer"),
-        ("per_call: 50,", "per_call: 999,", "over hosts.burst"),
+        ("      per_call: 50\n", "      per_call: 999\n", "over hosts.burst"),
         ("burst: 10,", "burst: 0,", "at least 1"),
         ("audience: esbgate ", "#", "needs an audience"),
         ("[fast_execute_script]", "[]", "can never match"),

@@ -5,9 +5,10 @@
 use std::num::NonZeroU32;
 
 use crate::{
-    AppCall, Bracket, ParsedCall, Rejection, SettledAnswer,
+    AppCall, Bracket, Limit, LimitSet, ParsedCall, Rejection, SettledAnswer,
     bucket::Refused,
     room::Room,
+    toll::spent,
     trace::{BudgetLeft, note},
 };
 
@@ -16,6 +17,7 @@ use crate::{
 pub struct AdmittedCall {
     call: AppCall,
     slot: Room,
+    shadowed: LimitSet,
 }
 
 impl AdmittedCall {
@@ -23,6 +25,11 @@ impl AdmittedCall {
     #[must_use]
     pub fn app_call(&self) -> &AppCall {
         &self.call
+    }
+
+    /// The limits that would have refused it, and are in shadow mode.
+    pub(crate) fn shadowed(&self) -> LimitSet {
+        self.shadowed
     }
 
     pub(crate) fn parsed_mut(&mut self) -> &mut ParsedCall {
@@ -46,23 +53,38 @@ impl Bracket for Admit {
 
     async fn enter(&self, call: AppCall) -> Result<AdmittedCall, Rejection> {
         let app = call.app();
-        let slot = app.state.slots.take(app.limits.in_flight).ok_or(Rejection::SlotsTaken)?;
-        let parsed = call.routed().parsed();
-        let taken = app.state.calls.take(NonZeroU32::MIN, parsed.received_at().monotonic);
-        let (mut charge, left) = taken.map_err(|refused| match refused {
-            Refused::Wait(retry_after) => Rejection::CallsSpent { retry_after },
-            // A burst is at least one.
-            Refused::Never => Rejection::Internal,
-        })?;
-        // A call that is refused further in has still been a call.
-        charge.keep();
-        let budget = BudgetLeft {
-            limit: app.limits.calls.burst.get(),
-            remaining: left.remaining,
-            reset_seconds: left.reset.as_secs() + u64::from(left.reset.subsec_nanos() > 0),
+        let (slots, shadow) = (&app.state.slots, app.limits.shadow.calls);
+        let mut shadowed = LimitSet::default();
+        let mut pass_over = |limit: Limit| {
+            app.metrics.shadowed(limit);
+            shadowed.insert(limit);
         };
-        note(&parsed.trace().budget, budget);
-        Ok(AdmittedCall { call, slot })
+        let slot = match slots.take(app.limits.in_flight) {
+            None if shadow => {
+                pass_over(Limit::InFlight);
+                slots.take(u64::MAX)
+            }
+            slot => slot,
+        };
+        let slot = slot.ok_or(Rejection::SlotsTaken)?;
+        let parsed = call.routed().parsed();
+        match app.state.calls.take(NonZeroU32::MIN, parsed.received_at().monotonic) {
+            Ok((mut charge, left)) => {
+                // A call that is refused further in has still been a call.
+                charge.keep();
+                let budget = BudgetLeft {
+                    limit: app.limits.calls.burst.get(),
+                    remaining: left.remaining,
+                    reset_seconds: left.reset.as_secs() + u64::from(left.reset.subsec_nanos() > 0),
+                };
+                note(&parsed.trace().budget, budget);
+            }
+            Err(_) if shadow => pass_over(Limit::Calls),
+            Err(Refused::Wait(retry_after)) => return Err(spent(Limit::Calls, retry_after)),
+            // A burst is at least one.
+            Err(Refused::Never) => return Err(Rejection::Internal),
+        }
+        Ok(AdmittedCall { call, slot, shadowed })
     }
 
     async fn leave(&self, mut answer: SettledAnswer) -> SettledAnswer {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use esbgate_model::{Component, dialect::Answer};
 
-use crate::{BodyPermit, Ticket, Trace, bucket::Charge as Paid, policy::App, room::Room};
+use crate::{BodyPermit, Ticket, Trace, policy::App, room::Room, toll::Paid};
 
 /// Why no byte of a call left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +94,7 @@ pub(crate) struct Obligations {
     pub(crate) component: Component,
     pub(crate) host_runs: u64,
     pub(crate) ticket: Option<Ticket>,
-    pub(crate) paid: Option<Paid>,
+    pub(crate) paid: Paid,
     pub(crate) slot: Option<Room>,
     /// Held until the call ends: the message that is sent is about as large as the body, and a call whose
     /// caller has left is still inside.
@@ -137,9 +137,7 @@ impl Pending {
     #[must_use]
     pub fn depart(mut self) -> Departed {
         self.0.trace.depart();
-        if let Some(paid) = &mut self.0.paid {
-            paid.keep();
-        }
+        self.0.paid.keep();
         if let Some(ticket) = &mut self.0.ticket {
             ticket.depart();
         }

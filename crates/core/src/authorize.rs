@@ -9,8 +9,8 @@ use esbgate_model::{
 use jiff::Timestamp;
 
 use crate::{
-    Call, FreshCall, Grant, Rejection, RiskMatch, Stage, policy::TargetGrant, risk::refused,
-    trace::note,
+    Call, FreshCall, Grant, GrantState, Rejection, RiskMatch, Stage, policy::TargetGrant,
+    risk::refused, trace::note,
 };
 
 /// A call that a rule allows.
@@ -18,6 +18,8 @@ use crate::{
 pub struct GrantedCall {
     fresh: FreshCall,
     grant: Box<str>,
+    /// Its place among the application's rules.
+    place: usize,
     host_runs: u64,
     risk: Arc<[RiskMatch]>,
 }
@@ -33,6 +35,12 @@ impl GrantedCall {
     #[must_use]
     pub fn grant(&self) -> &str {
         &self.grant
+    }
+
+    /// The rule and the state of its budgets.
+    pub(crate) fn rule(&self) -> Option<(&Grant, &GrantState)> {
+        let app = self.fresh.authenticated().call().admitted().app_call().app();
+        Some((app.allow.get(self.place)?, app.state.rules.get(self.place)?))
     }
 
     /// How many hosts the call counts as.
@@ -61,8 +69,8 @@ impl Stage for Authorize {
     type Out = GrantedCall;
 
     fn run(&self, fresh: FreshCall) -> Result<GrantedCall, Rejection> {
-        let Covered { grant, host_runs, risk } = covering(&fresh)?;
-        Ok(GrantedCall { fresh, grant, host_runs, risk })
+        let Covered { grant, place, host_runs, risk } = covering(&fresh)?;
+        Ok(GrantedCall { fresh, grant, place, host_runs, risk })
     }
 }
 
@@ -84,6 +92,7 @@ impl Authorize {
 /// What the rule that covers a call makes of it.
 struct Covered {
     grant: Box<str>,
+    place: usize,
     host_runs: u64,
     risk: Arc<[RiskMatch]>,
 }
@@ -92,11 +101,11 @@ struct Covered {
 fn covering(fresh: &FreshCall) -> Result<Covered, Rejection> {
     let judge = Judge::of(fresh);
     let mut furthest: Option<Shortfall> = None;
-    for grant in judge.rules() {
+    for (place, grant) in judge.rules().iter().enumerate() {
         match judge.verdict(grant) {
             Ok(host_runs) => {
                 let risk = Arc::clone(judge.matches());
-                return Ok(Covered { grant: grant.name.clone(), host_runs, risk });
+                return Ok(Covered { grant: grant.name.clone(), place, host_runs, risk });
             }
             Err(shortfall) => {
                 // The rule that came closest tells the caller most.

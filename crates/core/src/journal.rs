@@ -83,11 +83,10 @@ impl SettledAnswer {
     }
 
     pub(crate) fn settle_charge(&mut self) {
-        if let Some(mut paid) = self.obligations.paid.take() {
-            match self.fate {
-                Fate::NotSent(_) => paid.release(),
-                Fate::Answered(_) | Fate::Silent(_) => paid.keep(),
-            }
+        let mut paid = std::mem::take(&mut self.obligations.paid);
+        match self.fate {
+            Fate::NotSent(_) => paid.release(),
+            Fate::Answered(_) | Fate::Silent(_) => paid.keep(),
         }
     }
 }
@@ -155,6 +154,7 @@ impl<J: Journal> Bracket for WriteAhead<J> {
             grant: granted.grant(),
             acts_as: &app_call.app().acts_as.app_code,
             risk: granted.risk(),
+            shadowed: charged.shadowed(),
         };
         let ticket = self.0.intend(&intent).await?;
         Ok(JournaledCall { charged, ticket })

@@ -15,6 +15,7 @@ mod interpret;
 mod introspect;
 mod journal;
 mod jwt;
+mod limits;
 mod login;
 mod metrics;
 mod network;
@@ -32,6 +33,7 @@ mod room;
 mod route;
 mod signatures;
 mod step;
+mod toll;
 mod trace;
 mod user_pattern;
 mod xray;
@@ -49,10 +51,12 @@ pub use self::{
     introspect::{Introspect, IntrospectedCall},
     journal::{JournaledCall, Reply, SettledAnswer, WriteAhead},
     jwt::{Carrier, Claims, Issuer, IssuerKey, JwtFault},
+    limits::{GrantLimits, GrantState, Limit, LimitSet, Limits, Shadow, Weights, shadowed},
     login::{Login, LoginDown, Verdict},
     metrics::{
-        AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics, OutcomeClass,
-        RecordKind, RiskMetrics, ShadowMetrics, ShadowResult, UpstreamMetrics, UpstreamResult,
+        AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics,
+        NextPolicyMetrics, OutcomeClass, RecordKind, RiskMetrics, ShadowMetrics, ShadowResult,
+        UpstreamMetrics, UpstreamResult,
     },
     network::Network,
     once::{FreshCall, Once},
@@ -60,8 +64,7 @@ pub use self::{
     peer::Peer,
     policy::{
         AccountGrant, Allow, App, AppKey, AppState, Binding, BusinessGrant, Exemption, Grant,
-        HttpStatus, Ledger, Limits, NamedBy, Policy, PolicyHandle, Risks, ScriptGrant, TargetGrant,
-        Users,
+        HttpStatus, Ledger, NamedBy, Policy, PolicyHandle, Risks, ScriptGrant, TargetGrant, Users,
     },
     prepare::{OutgoingMessage, Prepare, UpstreamRequest},
     prove_app::{AppCall, AppProof, ProofThrottle, ProveApp},

@@ -3,6 +3,7 @@
 
 mod journal;
 mod login;
+mod next_policy;
 mod risk;
 mod shadow;
 mod upstream;
@@ -23,8 +24,9 @@ use crate::Grant;
 pub use self::{
     journal::{JournalMetrics, RecordKind},
     login::{CacheResult, LoginMetrics, LoginResult},
+    next_policy::{NextPolicyMetrics, ShadowResult},
     risk::RiskMetrics,
-    shadow::{ShadowMetrics, ShadowResult},
+    shadow::ShadowMetrics,
     upstream::{UpstreamMetrics, UpstreamResult},
 };
 
@@ -112,6 +114,7 @@ pub struct Metrics {
     credential_refusals: IntCounterVec,
     credential_retries: IntCounterVec,
     risk_matches: IntCounterVec,
+    limit_shadowed: IntCounterVec,
     /// The ESB client's.
     pub upstream: UpstreamMetrics,
     /// The login client's.
@@ -119,7 +122,7 @@ pub struct Metrics {
     /// The journal's.
     pub journal: JournalMetrics,
     /// A next policy's.
-    pub shadow: ShadowMetrics,
+    pub next_policy: NextPolicyMetrics,
 }
 
 /// The series of one application.
@@ -130,6 +133,7 @@ pub struct AppMetrics {
     host_runs: Vec<(Component, IntCounter)>,
     credential_refusals: IntCounter,
     credential_retries: IntCounter,
+    shadowed: ShadowMetrics,
 }
 
 impl AppMetrics {
@@ -276,10 +280,15 @@ impl Metrics {
                 "Calls that a risk rule of the policy matched.",
                 &["rule", "action"],
             )?,
+            limit_shadowed: counter(
+                "esbgate_limit_shadowed_total",
+                "Times that a limit in shadow mode would have refused a call.",
+                &["app", "limit"],
+            )?,
             upstream: UpstreamMetrics::register(registry)?,
             login: LoginMetrics::register(registry)?,
             journal: JournalMetrics::register(registry)?,
-            shadow: ShadowMetrics::register(registry)?,
+            next_policy: NextPolicyMetrics::register(registry)?,
             registry: registry.clone(),
         })
     }
@@ -313,6 +322,7 @@ impl Metrics {
                 .collect(),
             credential_refusals: self.credential_refusals.with_label_values(&[acts_as]),
             credential_retries: self.credential_retries.with_label_values(&[acts_as]),
+            shadowed: ShadowMetrics::default(),
         }
     }
 

@@ -14,7 +14,8 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 
 use crate::{
-    Bucket, CertificateName, Hours, Quota, RiskRules, Rooms, UserPattern,
+    Bucket, CertificateName, GrantLimits, GrantState, Hours, Limits, Quota, RiskRules, Rooms,
+    UserPattern, Weights,
     jwt::Issuer,
     metrics::{AppMetrics, Metrics, RiskMetrics},
 };
@@ -173,6 +174,8 @@ pub struct Grant {
     pub callbacks: Vec<CallbackPrefix>,
     /// When it holds; always if there is none.
     pub hours: Option<Hours>,
+    /// Its own numbers.
+    pub limits: GrantLimits,
 }
 
 impl Grant {
@@ -212,19 +215,6 @@ pub enum HttpStatus {
     Esb,
 }
 
-/// The numbers of an application's budgets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Calls.
-    pub calls: Quota,
-    /// Calls at once.
-    pub in_flight: u64,
-    /// Host-runs.
-    pub host_runs: Quota,
-    /// Most hosts of one call.
-    pub hosts_per_call: u64,
-}
-
 /// Everything the gateway must know about one application, ready to use.
 #[derive(Debug)]
 pub struct App {
@@ -248,6 +238,8 @@ pub struct App {
     pub http_status: HttpStatus,
     /// Its numbers.
     pub limits: Limits,
+    /// What weighs more than one host-run.
+    pub weights: Weights,
     /// Its live state.
     pub state: AppState,
     /// Its series.
@@ -263,6 +255,10 @@ pub struct AppState {
     pub slots: Rooms,
     /// Host-runs.
     pub host_runs: Arc<Bucket>,
+    /// Host-runs over a day.
+    pub hosts_per_day: Option<Arc<Bucket>>,
+    /// Of each rule, in their order.
+    pub rules: Arc<[GrantState]>,
 }
 
 /// One generation of policy.
@@ -303,29 +299,57 @@ impl Policy {
 /// Live state that survives reloads: the compiler borrows it, the request path never sees it.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    // Applications that a policy does not name any more are kept: one that comes back must not come back full.
-    apps: HashMap<Name, AppState>,
+    // Applications, rules and limits that a policy does not name any more are kept: one that comes back must not come
+    // back full.
+    apps: HashMap<Name, Kept>,
+}
+
+/// What is known of an application.
+#[derive(Debug, Default)]
+struct Kept {
+    calls: Option<Arc<Bucket>>,
+    slots: Rooms,
+    host_runs: Option<Arc<Bucket>>,
+    hosts_per_day: Option<Arc<Bucket>>,
+    rules: HashMap<Box<str>, GrantState>,
 }
 
 impl Ledger {
-    /// The state of an application under `limits`. What was spent of a budget stays spent, and who is inside stays
-    /// counted, whatever the numbers become.
-    pub fn state(&mut self, app: &Name, limits: Limits) -> AppState {
-        let state = match self.apps.get(app) {
-            Some(known) => AppState {
-                calls: known.calls.with_quota(limits.calls),
-                slots: known.slots.clone(),
-                host_runs: known.host_runs.with_quota(limits.host_runs),
-            },
-            None => AppState {
-                calls: Bucket::new(limits.calls),
-                slots: Rooms::default(),
-                host_runs: Bucket::new(limits.host_runs),
-            },
-        };
-        self.apps.insert(app.clone(), state.clone());
-        state
+    /// The state of an application and its rules under their limits. What was spent of a budget stays spent, and who
+    /// is inside stays counted, whatever the numbers become.
+    pub fn state(&mut self, app: &Name, limits: Limits, allow: &[Grant]) -> AppState {
+        let kept = self.apps.entry(app.clone()).or_default();
+        let rules = allow.iter().map(|grant| {
+            let rule = kept.rules.entry(grant.name.clone()).or_default();
+            let limits = grant.limits;
+            GrantState {
+                calls: limits.calls.map(|quota| carried(&mut rule.calls, quota)),
+                host_runs: limits.host_runs.map(|quota| carried(&mut rule.host_runs, quota)),
+                hosts_per_day: limits
+                    .hosts_per_day
+                    .map(|quota| carried(&mut rule.hosts_per_day, quota)),
+            }
+        });
+        AppState {
+            rules: rules.collect(),
+            calls: carried(&mut kept.calls, limits.calls),
+            slots: kept.slots.clone(),
+            host_runs: carried(&mut kept.host_runs, limits.host_runs),
+            hosts_per_day: limits
+                .hosts_per_day
+                .map(|quota| carried(&mut kept.hosts_per_day, quota)),
+        }
     }
+}
+
+/// The bucket under `quota`, with what is known to be spent of it.
+fn carried(kept: &mut Option<Arc<Bucket>>, quota: Quota) -> Arc<Bucket> {
+    let bucket = match kept {
+        Some(known) => known.with_quota(quota),
+        None => Bucket::new(quota),
+    };
+    *kept = Some(Arc::clone(&bucket));
+    bucket
 }
 
 /// Where the first step reads the policy in force and the loader puts the next one.

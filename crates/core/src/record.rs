@@ -8,7 +8,8 @@ use std::future::Future;
 use esbgate_model::{Code, ComponentCall, Executed, Name, Secret};
 
 use crate::{
-    OutcomeClass, ReceivedAt, RiskMatch, authenticate::UserProof, prove_app::AppProof, room::Room,
+    LimitSet, OutcomeClass, ReceivedAt, RiskMatch, authenticate::UserProof, prove_app::AppProof,
+    room::Room,
 };
 
 /// The journal takes no records.
@@ -49,6 +50,8 @@ pub struct Intent<'a> {
     pub acts_as: &'a Name,
     /// The risk rules that the call matches.
     pub risk: &'a [RiskMatch],
+    /// The limits that would have refused it, and are in shadow mode.
+    pub shadowed: LimitSet,
 }
 
 /// What came of it.

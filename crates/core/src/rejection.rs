@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use esbgate_model::{Code, Faults};
 
-use crate::{JournalDown, LoginDown, OutcomeClass, jwt::JwtFault};
+use crate::{JournalDown, Limit, LoginDown, OutcomeClass, jwt::JwtFault};
 
 /// Why the gateway answered instead of the ESB.
 ///
@@ -46,10 +46,14 @@ pub enum Rejection {
         retry_after: Duration,
     },
     /// Calls are spent.
-    #[error("calls are spent")]
+    #[error("calls are spent: {}", reached.key())]
     CallsSpent {
+        /// Which limit says so.
+        reached: Limit,
         /// When the next call fits.
         retry_after: Duration,
+        /// The limit, for the caller.
+        faults: Box<Faults>,
     },
     /// Slots are taken.
     #[error("slots are taken")]
@@ -75,18 +79,26 @@ pub enum Rejection {
         faults: Box<Faults>,
     },
     /// One call touches too many hosts.
-    #[error("{hosts} hosts in one call, {limit} allowed")]
+    #[error("{hosts} hosts in one call, {limit} allowed: {}", reached.key())]
     TooManyHosts {
+        /// Which limit says so.
+        reached: Limit,
         /// Asked for.
         hosts: u64,
         /// Allowed.
         limit: u64,
+        /// The limit, for the caller.
+        faults: Box<Faults>,
     },
     /// Host-runs are spent.
-    #[error("host-runs are spent")]
+    #[error("host-runs are spent: {}", reached.key())]
     HostRunsSpent {
+        /// Which limit says so.
+        reached: Limit,
         /// When this call fits.
         retry_after: Duration,
+        /// The limit, for the caller.
+        faults: Box<Faults>,
     },
     /// The intent cannot be put on record.
     #[error("cannot journal")]
@@ -214,8 +226,8 @@ impl Rejection {
     #[must_use]
     pub fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::CallsSpent { retry_after }
-            | Self::HostRunsSpent { retry_after }
+            Self::CallsSpent { retry_after, .. }
+            | Self::HostRunsSpent { retry_after, .. }
             | Self::ProofThrottled { retry_after, .. } => {
                 Some(retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0))
             }
@@ -241,7 +253,10 @@ impl Rejection {
     pub fn faults(&self) -> Option<&Faults> {
         match self {
             Self::Malformed { faults, .. } | Self::NotGranted { faults, .. } => Some(faults),
-            Self::Faulty(faults) => Some(faults),
+            Self::Faulty(faults)
+            | Self::CallsSpent { faults, .. }
+            | Self::TooManyHosts { faults, .. }
+            | Self::HostRunsSpent { faults, .. } => Some(faults),
             Self::BodyTooLarge
             | Self::BodyTimeout
             | Self::BodyBroken
@@ -249,13 +264,10 @@ impl Rejection {
             | Self::NoRoute
             | Self::AppUnproved(_)
             | Self::ProofThrottled { .. }
-            | Self::CallsSpent { .. }
             | Self::SlotsTaken
             | Self::LoginDown(_)
             | Self::UserUnproved(_)
             | Self::Keyed
-            | Self::TooManyHosts { .. }
-            | Self::HostRunsSpent { .. }
             | Self::Unrecorded(_)
             | Self::Internal
             | Self::Aborted => None,

@@ -93,7 +93,14 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
 fn app() -> App {
     let code = Name::new("team").unwrap();
     let quota = Quota { period: Duration::from_secs(1), burst: 10.try_into().unwrap() };
-    let limits = Limits { calls: quota, in_flight: 10, host_runs: quota, hosts_per_call: 10 };
+    let limits = Limits {
+        calls: quota,
+        in_flight: 10,
+        host_runs: quota,
+        hosts_per_day: None,
+        hosts_per_call: 10,
+        shadow: Default::default(),
+    };
     let exemption = Exemption {
         users: [Name::new("svc").unwrap()].into(),
         patterns: vec![],
@@ -108,20 +115,23 @@ fn app() -> App {
         targets: TargetGrant { ips: Allow::Any, clouds: Allow::Any, ..TargetGrant::default() },
         callbacks: vec![],
         hours: None,
+        limits: Default::default(),
     };
     let metrics = Metrics::register(&prometheus::Registry::new(), "test").unwrap();
+    let allow = vec![grant];
     App {
         keys: vec![AppKey { sha256: sha256(b"key"), expires: None }],
         issuers: vec![],
         certificates: vec![],
         users: Users { exemptions: vec![exemption], ..Users::default() },
         acts_as: Arc::new(Credential::new(code.clone(), AppSecrets::one("s"))),
-        allow: vec![grant],
         switches: Switches::default(),
         http_status: Default::default(),
         limits,
-        state: Ledger::default().state(&code, limits),
+        weights: Default::default(),
+        state: Ledger::default().state(&code, limits, &allow),
         metrics: metrics.app("team", "team", &[]),
+        allow,
         code,
     }
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use esbgate_config::Plan;
 use esbgate_core::{
-    Binding, BodyBudget, HeadRules, Ledger, Login, Metrics, PolicyHandle, ProveApp,
-    ReceivedRequest, Rooms, ShadowMetrics, ShadowResult, Trace,
+    Binding, BodyBudget, HeadRules, Ledger, Login, Metrics, NextPolicyMetrics, PolicyHandle,
+    ProveApp, ReceivedRequest, Rooms, ShadowResult, Trace,
 };
 use esbgate_model::{Code, Origin};
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ struct Shared {
     looking: Rooms,
     bodies: Arc<BodyBudget>,
     head: Arc<HeadRules>,
-    metrics: ShadowMetrics,
+    metrics: NextPolicyMetrics,
 }
 
 /// A policy that somebody thinks of putting in force.
@@ -78,7 +78,7 @@ pub(crate) struct Copied {
 impl Shadow {
     /// Nothing to evaluate yet. Copies of bodies are paid from `bodies`.
     #[must_use]
-    pub fn new(head: Arc<HeadRules>, bodies: Arc<BodyBudget>, metrics: ShadowMetrics) -> Self {
+    pub fn new(head: Arc<HeadRules>, bodies: Arc<BodyBudget>, metrics: NextPolicyMetrics) -> Self {
         let (next, looking) = (ArcSwapOption::empty(), Rooms::default());
         Self(Arc::new(Shared { next, looking, bodies, head, metrics }))
     }

@@ -25,6 +25,7 @@ fn app(metrics: &Metrics) -> AppMetrics {
         targets: Default::default(),
         callbacks: Vec::new(),
         hours: None,
+        limits: Default::default(),
     };
     metrics.app("an_app", "a_credential", &[grant])
 }

@@ -54,6 +54,10 @@ fn a_call_that_is_allowed_names_its_rule_and_every_step() {
     assert_eq!((status, &said["allowed"]), (Some(0), &true.into()), "{said}");
     assert_eq!((&said["rule"], &said["host_runs"]), (&"restart the web tier".into(), &1.into()));
     assert_eq!(said["calls"], json!({"burst": 10, "remaining": 9}));
+    // Ad-hoc content weighs 2 there.
+    assert_eq!((&said["charged"], &said["shadowed"]), (&2.into(), &json!([])));
+    let charge = "1 host(s), charged as 2; rule_calls 2; rule_hosts_per_call 50; rule_hosts_per_minute 300; rule_hosts_per_day 400; hosts_per_call 50; hosts_per_minute 300; hosts_per_day 4000";
+    assert_eq!(said["steps"][9]["detail"], charge);
     let steps = said["steps"].as_array().unwrap();
     let names: Vec<&str> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
     let all =

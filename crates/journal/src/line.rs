@@ -5,7 +5,7 @@ mod run;
 
 use std::{fmt::Write as _, io};
 
-use esbgate_core::{Intent, OutcomeRecord, RefusalRecord, RiskMatch};
+use esbgate_core::{Intent, Limit, OutcomeRecord, RefusalRecord, RiskMatch};
 use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope, sha256_hex};
 use serde::Serialize;
 
@@ -111,6 +111,7 @@ struct IntentLine<'a> {
     generation: u64,
     grant: Text<'a>,
     risk: Vec<RiskLine<'a>>,
+    shadowed: Vec<&'static str>,
 }
 
 /// A risk rule that the call matches; never what it matched.
@@ -222,6 +223,7 @@ pub(crate) fn intent(intent: &Intent<'_>, key: &HashKey) -> serde_json::Result<V
         generation: intent.generation,
         grant: intent.grant.into(),
         risk: risk(intent.risk),
+        shadowed: intent.shadowed.iter().map(Limit::as_str).collect(),
     })
 }
 

@@ -13,8 +13,8 @@ use std::{
 };
 
 use esbgate_core::{
-    AppProof, Clock, Intent, Journal as _, JournalDown, JournalMetrics, OutcomeRecord, ReceivedAt,
-    RefusalRecord, UserProof,
+    AppProof, Clock, Intent, Journal as _, JournalDown, JournalMetrics, LimitSet, OutcomeRecord,
+    ReceivedAt, RefusalRecord, UserProof,
 };
 use esbgate_model::{Component, ComponentCall, Executed, Name, Secret, Switches, json::Document};
 use serde_json::Value;
@@ -88,6 +88,7 @@ async fn intend_to(
         grant: "g",
         acts_as: &app,
         risk: &[],
+        shadowed: LimitSet::default(),
     };
     journal.intend(&intent).await
 }

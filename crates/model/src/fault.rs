@@ -109,6 +109,8 @@ pub enum Rule {
         /// When a grant holds next: date, hour and zone.
         next: Option<Arc<str>>,
     },
+    /// A limit of the policy.
+    Limit,
     /// Matched by a risk rule of the policy.
     Risk {
         /// The rule's id.
@@ -169,6 +171,7 @@ impl Rule {
         "header",
         "not_granted",
         "outside_hours",
+        "limit",
         "risk",
     ];
 
@@ -206,6 +209,7 @@ impl Rule {
             Self::Header { .. } => "header",
             Self::NotGranted => "not_granted",
             Self::OutsideHours { .. } => "outside_hours",
+            Self::Limit => "limit",
             Self::Risk { .. } => "risk",
         }
     }
@@ -265,6 +269,10 @@ impl Rule {
             Self::OutsideHours { next: None } => {
                 "no hour of the coming year is granted; ask the platform's admins".into()
             }
+            Self::Limit => {
+                "this limit of the policy is reached; `allow[]` is that of the rule that covers the call"
+                    .into()
+            }
             Self::Risk { rule, line, column, hint } => {
                 format!("risk rule `{rule}` matches at line {line} column {column}: {hint}")
             }
@@ -312,6 +320,9 @@ impl Rule {
             Self::NotGranted => "应用的授权没有覆盖此项".into(),
             Self::OutsideHours { next: Some(next) } => format!("下次授权时段开始于 {next}"),
             Self::OutsideHours { next: None } => "未来一年内没有授权时段，请联系平台管理员".into(),
+            Self::Limit => {
+                "已达到策略中的这一限额；`allow[]` 指覆盖本次调用的授权自身的限额".into()
+            }
             Self::Risk { rule, line, column, hint } => {
                 format!("第 {line} 行第 {column} 列命中风险规则 `{rule}`：{hint}")
             }

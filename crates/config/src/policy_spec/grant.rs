@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{HoursSpec, spec};
+use super::{GrantCallsSpec, GrantHostsSpec, HoursSpec, spec};
 use crate::{node::Spanned, units::ListOrAny};
 
 spec! {
@@ -24,6 +24,10 @@ spec! {
         #[serde(default)] callbacks: Vec<Spanned<String>>,
         /// When the rule holds. Default: always.
         hours: Option<Spanned<HoursSpec>>,
+        /// Its own budget of calls, charged before the application's host-runs. Default: none.
+        #[serde(default)] calls: GrantCallsSpec,
+        /// Its own budget of host-runs, charged before the application's. Default: none.
+        #[serde(default)] hosts: GrantHostsSpec,
     }
 }
 spec! {

@@ -24,6 +24,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("defaults", DefaultsSpec::KEYS),
     ("calls", CallsSpec::KEYS),
     ("hosts", HostsSpec::KEYS),
+    ("hosts.weights", WeightsSpec::KEYS),
     ("issuers.NAME", IssuerSpec::KEYS),
     ("issuers.NAME.claims", ClaimsSpec::KEYS),
     ("holidays.NAME", HolidaysSpec::KEYS),
@@ -44,6 +45,8 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("apps.CODE.allow[].targets", TargetsSpec::KEYS),
     ("apps.CODE.allow[].targets.topology[]", NodeSpec::KEYS),
     ("apps.CODE.allow[].hours", HoursSpec::KEYS),
+    ("apps.CODE.allow[].calls", GrantCallsSpec::KEYS),
+    ("apps.CODE.allow[].hosts", GrantHostsSpec::KEYS),
 ];
 
 /// A key as it is written in a file.
@@ -81,6 +84,7 @@ fn the_document_lists_the_keys_of_every_spec_and_no_other() {
     let source = concat!(
         include_str!("../boot_spec.rs"),
         include_str!("../policy_spec.rs"),
+        include_str!("../policy_spec/budget.rs"),
         include_str!("../policy_spec/grant.rs"),
         include_str!("../policy_spec/hours.rs"),
         include_str!("../policy_spec/issuer.rs"),

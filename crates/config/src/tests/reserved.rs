@@ -32,10 +32,6 @@ fn every_reserved_name_is_refused_with_what_to_do() {
         ("freeze", "\napps:", "\nfreeze: []\napps:"),
         ("tests", "\napps:", "\ntests: []\napps:"),
         ("execution", app, "    execution: two_phase\n    acts_as: ops_gateway "),
-        ("shadow", "calls: {per_second: 5,", "calls: {shadow: true, per_second: 5,"),
-        ("shadow", "hosts: {per_call: 50,", "hosts: {shadow: true, per_call: 50,"),
-        ("per_day", "hosts: {per_call: 50,", "hosts: {per_day: 1, per_call: 50,"),
-        ("weights", "hosts: {per_call: 50,", "hosts: {weights: {}, per_call: 50,"),
     ] {
         assert!(EXAMPLE.contains(from), "{from}");
         tell(name, check(&EXAMPLE.replacen(from, to, 1)).unwrap_err());

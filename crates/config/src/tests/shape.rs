@@ -109,7 +109,7 @@ fn aliases_and_merges_are_read_and_faults_stand_where_they_are_used() {
     let text = format!(
         "version: 1\ndefaults: &numbers\n  calls: &calls {{per_second: 10, burst: 20}}\napps:{}",
         rest.replace(
-            "calls: {per_second: 5, burst: 10, in_flight: 8}",
+            "calls: {per_second: 5, burst: 10, in_flight: 8, shadow: false}",
             "calls: {<<: *calls, burst: 0}"
         )
         .replace("      - jwt: {issuer: apigw}\n", "")

@@ -50,7 +50,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Ledger, Limits, Refused};
+    use crate::{Ledger, Limits, Refused, Shadow};
 
     fn units(n: u32) -> NonZeroU32 {
         NonZeroU32::new(n).unwrap()
@@ -130,8 +130,8 @@ mod tests {
             let mut ledger = Ledger::default();
             let mut reload = |quota| {
                 let limits =
-                    Limits { calls: quota, in_flight: 1, host_runs: quota, hosts_per_call: 1 };
-                ledger.state(&app, limits).host_runs
+                    Limits { calls: quota, in_flight: 1, host_runs: quota, hosts_per_day: None, hosts_per_call: 1, shadow: Shadow::default() };
+                ledger.state(&app, limits, &[]).host_runs
             };
             let mut bucket = reload(all[0]);
             let mut now = 0;

@@ -115,6 +115,8 @@ fn object(explanation: &Explanation) -> Value {
         "allowed": refused.is_none(),
         "rule": explanation.rule,
         "host_runs": explanation.host_runs,
+        "charged": explanation.charged,
+        "shadowed": explanation.shadowed,
         "calls": explanation.calls.map(|left| json!({"burst": left.limit, "remaining": left.remaining})),
         "steps": steps,
         "rules": rules,

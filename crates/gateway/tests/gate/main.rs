@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
 mod attacks;
+mod budgets;
 mod calls;
 mod calls_doc;
 mod catalog;

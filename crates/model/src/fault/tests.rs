@@ -33,6 +33,7 @@ fn samples() -> Vec<Rule> {
         Rule::Header { expected: Text { en: "no Upgrade", zh: "不应带 Upgrade" } },
         Rule::NotGranted,
         Rule::OutsideHours { next: Some("2027-01-04 09:00 Asia/Shanghai".into()) },
+        Rule::Limit,
         Rule::Risk { rule: "a-rule".into(), line: 1, column: 2, hint: "name it".into() },
     ]
 }
@@ -69,7 +70,8 @@ fn place(rule: &Rule) -> usize {
         Rule::Header { .. } => 27,
         Rule::NotGranted => 28,
         Rule::OutsideHours { .. } => 29,
-        Rule::Risk { .. } => 30,
+        Rule::Limit => 30,
+        Rule::Risk { .. } => 31,
     }
 }
 

@@ -1,0 +1,85 @@
+//! The shape of budgets: of applications, of all of them, and of rules.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::spec;
+use crate::node::Spanned;
+
+spec! {
+    /// The budget of calls. In any time, admitted calls are at most `per_second` × seconds + `burst`.
+    #[derive(Default, Clone)]
+    CallsSpec {
+        /// Sustained calls per second, from 1. Default: 10.
+        per_second: Option<Spanned<u32>>,
+        /// Calls that may come at once, from 1. Default: 20.
+        burst: Option<Spanned<u32>>,
+        /// Calls that are not answered yet, from 1. Default: 16.
+        in_flight: Option<Spanned<u32>>,
+        /// Whether these limits are watched and not enforced. Default: false.
+        shadow: Option<Spanned<bool>>,
+    }
+}
+spec! {
+    /// The budget of host-runs. In any time, what is admitted is at most rate × time + burst, for the minute's numbers and
+    /// for the day's.
+    #[derive(Default, Clone)]
+    HostsSpec {
+        /// Most hosts of one call, whatever they weigh, from 1. With the heaviest weight not over `burst` and
+        /// `day_burst`. Default: 100.
+        per_call: Option<Spanned<u32>>,
+        /// Sustained host-runs per minute, from 1. Default: 600.
+        per_minute: Option<Spanned<u32>>,
+        /// Host-runs that may come at once, from 1. Default: 600.
+        burst: Option<Spanned<u32>>,
+        /// Sustained host-runs per day of 24 hours, from 1; needs `day_burst`. Default: none.
+        per_day: Option<Spanned<u32>>,
+        /// Host-runs of the day's budget that may come at once, from 1; needs `per_day`. Default: none.
+        day_burst: Option<Spanned<u32>>,
+        /// What counts as more than one host-run a host. Default: nothing.
+        weights: Option<Spanned<WeightsSpec>>,
+        /// Whether these limits are watched and not enforced. Default: false.
+        shadow: Option<Spanned<bool>>,
+    }
+}
+spec! {
+    /// What counts as more than one host-run a host; the two multiply.
+    #[derive(Default, Clone)]
+    WeightsSpec {
+        /// Script content that the rule does not pin by `sha256`, from 1 to 1000. Default: 1.
+        content: Option<Spanned<u32>>,
+        /// Accounts by alias or by the digits of their id, each from 1 to 1000. Default: 1 for each.
+        #[serde(default)] accounts: BTreeMap<String, Spanned<u32>>,
+    }
+}
+spec! {
+    /// A rule's own budget of calls, beside the application's.
+    #[derive(Default)]
+    GrantCallsSpec {
+        /// Sustained calls per second, from 1; needs `burst`. Default: none.
+        per_second: Option<Spanned<u32>>,
+        /// Calls that may come at once, from 1; needs `per_second`. Default: none.
+        burst: Option<Spanned<u32>>,
+        /// Whether this limit is watched and not enforced. Default: false.
+        shadow: Option<Spanned<bool>>,
+    }
+}
+spec! {
+    /// A rule's own budget of host-runs, beside the application's and with its weights.
+    #[derive(Default)]
+    GrantHostsSpec {
+        /// Most hosts of one call, from 1; the smallest of this, the application's and `targets.hosts` wins. Default: none.
+        per_call: Option<Spanned<u32>>,
+        /// Sustained host-runs per minute, from 1; needs `burst`. Default: none.
+        per_minute: Option<Spanned<u32>>,
+        /// Host-runs that may come at once, from 1; needs `per_minute`. Default: none.
+        burst: Option<Spanned<u32>>,
+        /// Sustained host-runs per day of 24 hours, from 1; needs `day_burst`. Default: none.
+        per_day: Option<Spanned<u32>>,
+        /// Host-runs of the day's budget that may come at once, from 1; needs `per_day`. Default: none.
+        day_burst: Option<Spanned<u32>>,
+        /// Whether these limits are watched and not enforced. Default: false.
+        shadow: Option<Spanned<bool>>,
+    }
+}
