@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 use esbgate_core::{GrantLimits, Limits, Quota, Shadow, Weights};
 
 use crate::{
-    node::Spanned,
+    node::{Place, Spanned},
     policy_spec::{DefaultsSpec, GrantCallsSpec, GrantHostsSpec, WeightsSpec},
     problem::Faults,
 };
@@ -57,6 +57,11 @@ pub(crate) fn limits(
             hosts: on(&hosts.shadow, &defaults.hosts.shadow),
         },
     };
+    let place = |numbers: [&Number; 2]| numbers.into_iter().flatten().map(|said| said.place).next();
+    let at = place([&calls.burst, &calls.per_second]);
+    sound(limits.calls, at, path, faults);
+    let at = place([&hosts.burst, &hosts.per_minute]);
+    sound(limits.host_runs, at, path, faults);
     fits(&limits, &weights, own, path, faults);
     Some((limits, weights))
 }
@@ -135,7 +140,10 @@ fn quota(
     told(burst, path, faults);
     match (rate, burst) {
         (Some(rate), Some(burst)) => {
-            Some(Quota::new(NonZeroU32::new(rate.value)?, window, NonZeroU32::new(burst.value)?))
+            let burst_number = NonZeroU32::new(burst.value)?;
+            let quota = Quota::new(NonZeroU32::new(rate.value)?, window, burst_number);
+            sound(quota, Some(burst.place), path, faults);
+            Some(quota)
         }
         (Some(rate), None) => faults.none(
             rate,
@@ -146,6 +154,14 @@ fn quota(
             faults.none(burst, path, format!("{burst_name} needs {rate_name}: how much comes back"))
         }
         (None, None) => None,
+    }
+}
+
+/// Reports a budget that takes longer than a century to come back.
+fn sound(quota: Quota, place: Option<Place>, path: &str, faults: &mut Faults<'_>) {
+    if let Some(place) = place.filter(|_| !quota.is_sound()) {
+        let at = Spanned { place, value: () };
+        faults.add(&at, path, "at this rate the burst takes more than 100 years to come back");
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use esbgate_core::{Holidays, Hours};
 use jiff::{
-    Timestamp,
+    SignedDuration, Timestamp,
     civil::{Date, Weekday},
     tz::{Offset, TimeZone, TimeZoneDatabase},
 };
@@ -17,6 +17,7 @@ use crate::{
     node::Spanned,
     policy_spec::{HolidaysSpec, HoursSpec},
     problem::{Faults, named, nearest},
+    term::NEAR,
     units::ListOrAny,
 };
 
@@ -178,14 +179,20 @@ fn holidays(
         list.iter().filter_map(read).collect()
     };
     let (off, work) = (dates(&said.off), dates(&said.work));
-    match seen.last() {
-        None if said.off.is_empty() && said.work.is_empty() => {
-            faults.add(spec, &path, "the list of holidays names no day");
-        }
-        Some(last) if *last < Offset::UTC.to_datetime(now).date() => {
-            faults.warn(spec, &path, "the last day of this list is past: add those to come");
-        }
-        None | Some(_) => {}
+    if said.off.is_empty() && said.work.is_empty() {
+        faults.add(spec, &path, "the list of holidays names no day");
+    }
+    let today = Offset::UTC.to_datetime(now).date();
+    let left = seen.last().map(|last| last.duration_since(today));
+    if left.is_some_and(|left| left < SignedDuration::ZERO) {
+        faults.warn(spec, &path, "the last day of this list is past: add those to come");
+    } else if let Some(left) = left.filter(|left| *left <= NEAR) {
+        let days = left.as_hours() / 24;
+        faults.warn(
+            spec,
+            &path,
+            format!("the last day of this list is in {days} day(s): add those to come"),
+        );
     }
     Some(Holidays::new(off, work))
 }

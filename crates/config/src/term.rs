@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{node::Spanned, problem::Faults};
 
 /// How long before an end it is told.
-const NEAR: SignedDuration = SignedDuration::from_hours(30 * 24);
+pub(crate) const NEAR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Reads the first refused instant.
 pub(crate) fn end(

@@ -29,7 +29,7 @@ use self::give_back::{GiveBacks, Stretch};
 /// How fast a budget refills, and how much of it may be taken at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// The time in which one unit comes back.
+    /// The time in which one unit comes back. Times `burst` it is at most a [century](Self::LONGEST).
     pub period: Duration,
     /// At once.
     pub burst: NonZeroU32,
@@ -40,6 +40,15 @@ impl Quota {
     #[must_use]
     pub fn new(rate: NonZeroU32, window: Duration, burst: NonZeroU32) -> Self {
         Self { period: window / rate.get(), burst }
+    }
+
+    /// The longest time in which all of a budget may come back: what is longer does not fit the limiter's arithmetic.
+    pub const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+    /// Whether all of it comes back in time.
+    #[must_use]
+    pub fn is_sound(self) -> bool {
+        self.period.checked_mul(self.burst.get()).is_some_and(|whole| whole <= Self::LONGEST)
     }
 }
 
@@ -183,6 +192,10 @@ impl Bucket {
         units: NonZeroU32,
         at: Duration,
     ) -> Result<(Charge, Left), Refused> {
+        // Asked here, because the limiter multiplies first, and a product that wraps would let the charge pass.
+        if units > self.quota.burst {
+            return Err(Refused::Never);
+        }
         // The epoch is shifted by one so that a state of 0 stays "untouched".
         let at = nanos(at).saturating_add(1);
         self.latest.0.fetch_max(at, Ordering::SeqCst);
@@ -294,6 +307,10 @@ mod tests {
         assert!(keep(&b, 1, Duration::from_millis(100)));
         assert!(!keep(&b, 1, Duration::from_millis(100)));
         assert!(matches!(b.take(units(21), Duration::from_secs(60)), Err(Refused::Never)));
+        let slow = Bucket::new(Quota::new(units(1), Duration::from_secs(86_400), units(36_500)));
+        assert!(slow.quota().is_sound());
+        assert!(matches!(slow.take(NonZeroU32::MAX, Duration::ZERO), Err(Refused::Never)));
+        assert!(keep(&slow, 36_500, Duration::ZERO) && !keep(&slow, 1, Duration::ZERO));
     }
 
     #[test]

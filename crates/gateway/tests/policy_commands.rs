@@ -178,6 +178,29 @@ fn a_user_with_a_token_needs_no_exemption() {
 }
 
 #[test]
+fn a_limit_in_shadow_mode_that_would_refuse_is_named() {
+    let folder = TempDir::new().unwrap();
+    let shipped = std::fs::read_to_string(repository().join("config/policy.yaml")).unwrap();
+    let own = "hosts: {per_call: 50, per_minute: 60,";
+    assert!(shipped.contains(own));
+    let text = shipped.replace(own, "hosts: {per_call: 1, per_minute: 60,");
+    let text = text.replace("day_burst: 400, shadow: false}", "day_burst: 400, shadow: true}");
+    std::fs::write(folder.path().join("policy.yaml"), text).unwrap();
+    let two: Vec<Value> =
+        (0..2).map(|n| json!({"bk_cloud_id": 0, "ip": format!("10.1.2.{n}")})).collect();
+    let call = changed("/body/target_server/ip_list", json!(two));
+    std::fs::write(folder.path().join("call.json"), call.to_string()).unwrap();
+    let at = "2027-01-04T10:00+08:00";
+    let asked = ["explain", "call.json", "--policy", "policy.yaml", "--at", at, "--format", "json"];
+    let output = policy(folder.path(), &asked);
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&said["allowed"], &said["charged"]), (&true.into(), &4.into()), "{said}");
+    assert_eq!(said["shadowed"], json!(["rule_hosts_per_call"]));
+    let detail = said["steps"][9]["detail"].as_str().unwrap();
+    assert!(detail.contains("rule_hosts_per_call 1 (shadow: passed over)"), "{detail}");
+}
+
+#[test]
 fn the_pattern_that_vouched_for_a_user_is_named() {
     let (status, said) = explain(&changed("/user", json!("svc_ci_nightly")));
     let detail = "user svc_ci_nightly, by exemption of the pattern \"svc_ci_[a-z]+\" until 2027-01-31T16:00:00Z";

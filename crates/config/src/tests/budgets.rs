@@ -2,7 +2,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use esbgate_core::{GrantLimits, Limits, Quota, Shadow, Weights};
+use esbgate_core::{Binding, GrantLimits, Ledger, Limits, Metrics, Policy, Quota, Shadow, Weights};
+use esbgate_model::Name;
 
 use super::check;
 use crate::{Plan, Problem, Warning};
@@ -98,6 +99,10 @@ fn numbers_that_do_not_agree_are_told() {
         ("hosts: {per_call: 1, weights: {accounts: {root: 1001}}}", "#", "a weight is 1 to 1000"),
         ("hosts: {weights: {contents: 2}}", "#", "unknown key `contents`"),
         ("hosts: {shadow: 1}", "#", "expected true or false"),
+        ("hosts: {per_day: 1, day_burst: 36501}", "#", "more than 100 years"),
+        ("hosts: {per_minute: 1, burst: 4294967295}", "#", "more than 100 years"),
+        ("calls: {per_second: 1, burst: 4294967295}", "#", "more than 100 years"),
+        ("#", "hosts: {per_day: 1, day_burst: 4294967295}", "more than 100 years"),
         ("#", "calls: {per_second: 1}", "per_second needs burst"),
         ("#", "calls: {burst: 1}", "burst needs per_second"),
         ("#", "calls: {per_second: 1, burst: 0}", "at least 1"),
@@ -178,4 +183,37 @@ apps:
         {rule}
 "#
     )
+}
+
+#[test]
+fn what_a_rule_has_spent_stays_spent_when_rule_or_limit_go_and_come_back() {
+    let metrics = Metrics::register(&prometheus::Registry::new(), "0").unwrap();
+    let mut ledger = Ledger::default();
+    let mut bind = |app: &str, rule: &str| {
+        let (plan, _) = policy("", app, rule).unwrap();
+        plan.bind(Binding { generation: 1, ledger: &mut ledger, metrics: &metrics })
+    };
+    let all = NonZeroU32::new(100).unwrap();
+    let state = |policy: &Policy| policy.apps[&Name::new("bot").unwrap()].state.clone();
+    let app = "hosts: {per_day: 10, day_burst: 100}";
+    let rule = "calls: {per_second: 1, burst: 100}\n        hosts: {per_minute: 1, burst: 100, per_day: 1, day_burst: 100}";
+    let first = state(&bind(app, rule));
+    let own = &first.rules[0];
+    for budget in [&own.calls, &own.host_runs, &own.hosts_per_day, &first.hosts_per_day] {
+        budget.as_ref().unwrap().take(all, Duration::ZERO).unwrap().0.keep();
+    }
+    let bare = state(&bind("#", "#"));
+    assert!(bare.rules[0].calls.is_none() && bare.hosts_per_day.is_none());
+    let other = state(&bind(
+        app,
+        &format!(
+            "{rule}\n      - {{name: other, components: [get_job_plan_list], business: {{ids: [2]}}, calls: {{per_second: 1, burst: 1}}}}"
+        ),
+    ));
+    assert!(other.rules[1].calls.as_ref().unwrap().take(NonZeroU32::MIN, Duration::ZERO).is_ok());
+    let again = state(&bind(app, rule));
+    let own = &again.rules[0];
+    for budget in [&own.calls, &own.host_runs, &own.hosts_per_day, &again.hosts_per_day] {
+        assert!(budget.as_ref().unwrap().take(NonZeroU32::MIN, Duration::ZERO).is_err());
+    }
 }

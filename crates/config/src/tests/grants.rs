@@ -152,8 +152,14 @@ fn a_list_that_is_past_and_hours_that_do_not_come_are_warned() {
     let warnings = check(&past).unwrap().1;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].0.message.contains("last day of this list is past"), "{warnings:?}");
-    let today = past.replace("2026-12-31", "2027-01-01");
-    assert!(check(&today).unwrap().1.is_empty());
+    for (last, days) in [("2027-01-01", Some(0)), ("2027-01-31", Some(30)), ("2027-02-01", None)] {
+        let warnings = check(&past.replace("2026-12-31", last)).unwrap().1;
+        assert_eq!(warnings.len(), usize::from(days.is_some()), "{last}: {warnings:?}");
+        if let Some(days) = days {
+            let words = format!("is in {days} day(s)");
+            assert!(warnings[0].0.message.contains(&words), "{warnings:?}");
+        }
+    }
     let day = |n: i64| jiff::civil::date(2027, 1, 1) + jiff::SignedDuration::from_hours(24 * n);
     let all: Vec<_> = (-1..380).map(|n| format!("\"{}\"", day(n))).collect();
     let never = EXAMPLE.replace(list, &format!("    off: [{}]\n", all.join(", ")));

@@ -7,6 +7,10 @@ use std::sync::{Arc, atomic::Ordering};
 
 use super::{Bucket, Quota, nanos};
 
+/// The longest backlog that is carried over: more than any budget lasts, and few enough nanoseconds that what is added to
+/// them does not wrap.
+const MOST: u64 = u64::MAX / 4;
+
 impl Bucket {
     /// The budget under `quota`, which is itself where the numbers are the same. What was spent and has not come back
     /// is carried over as units, so that no change of numbers refills a budget; a smaller burst may leave it in debt.
@@ -38,7 +42,7 @@ impl Bucket {
         let backlog = u128::from(arrival.saturating_sub(latest));
         let (own, other) = (nanos(self.quota.period).max(1), nanos(quota.period).max(1));
         let spent = backlog.saturating_mul(other.into()).div_ceil(own.into());
-        u64::try_from(spent).unwrap_or(u64::MAX)
+        u64::try_from(spent).unwrap_or(u64::MAX).min(MOST)
     }
 }
 
@@ -81,6 +85,16 @@ mod tests {
         let first = larger.with_quota(quota(10, 10));
         assert!(!keep(&first, 1, NOW + Duration::from_millis(599)));
         assert!(keep(&first, 1, NOW + Duration::from_millis(600)));
+    }
+
+    #[test]
+    fn a_backlog_of_more_than_a_century_under_other_numbers_stays_one() {
+        let fast = Bucket::new(quota(1_000_000, 1_000_000_000));
+        assert!(keep(&fast, 1_000_000_000, NOW));
+        let day = Quota::new(units(1), Duration::from_secs(86_400), units(36_500));
+        let slow = fast.with_quota(day);
+        assert!(!keep(&slow, 1, NOW) && !keep(&slow, 36_500, NOW));
+        assert!(!keep(&slow.with_quota(quota(1, 10)), 1, NOW));
     }
 
     #[test]

@@ -188,6 +188,22 @@ async fn ad_hoc_content_and_named_accounts_weigh_more() {
 }
 
 #[tokio::test]
+async fn content_that_the_rule_pins_is_not_ad_hoc() {
+    let app = "    hosts: {per_call: 2, per_minute: 1, burst: 6, weights: {content: 3}}\n";
+    let pinned = format!("versions: any, sha256: [\"{}\"]", sha256("echo $1\n"));
+    let allow = ALLOW.replace("versions: any", &pinned);
+    let files = Files { policy: policy(app, &allow), ..Files::default() };
+    let gate = Gate::by_clock(files, world(), Later::start()).await;
+    for _ in 0..3 {
+        runs(&gate, &call()).await;
+    }
+    let mut other = call();
+    other["script_content"] = "ZWNobyAkMgo=".into();
+    runs(&gate, &other).await;
+    refused(&gate, &call(), "HOST_BUDGET_SPENT", "hosts.per_minute", Some(60)).await;
+}
+
+#[tokio::test]
 async fn the_first_rule_that_covers_a_call_pays_also_where_another_would_cover_it() {
     let second = ALLOW.replace("all that the tests do", "another");
     let allow = format!(
