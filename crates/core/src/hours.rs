@@ -4,7 +4,7 @@
 //! skips does not come, a span that begins in it begins when the clock has jumped, and an hour that the clock shows
 //! twice counts both times. A span that ends on the next day belongs to the day on which it begins.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use jiff::{
     Timestamp, ToSpan,
@@ -44,7 +44,7 @@ impl Holidays {
 }
 
 /// The hours of a rule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hours {
     /// By days since Monday.
     days: [bool; 7],
@@ -129,6 +129,20 @@ impl Hours {
         let weekday = usize::try_from(day.weekday().to_monday_zero_offset());
         let usual = weekday.ok().and_then(|index| self.days.get(index)).copied();
         usual.unwrap_or_default() || holidays.is_some_and(|days| days.is_work(day))
+    }
+}
+
+/// As the policy says them: `mon,tue 09:00-19:00 Asia/Shanghai`, and `with holidays` where a list counts.
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+        let days = NAMES.iter().zip(self.days).filter(|(_, on)| *on).map(|(name, _)| *name);
+        let to = if self.until > DAY { self.until - DAY } else { self.until };
+        let [from, to] = [self.from, to].map(|minute| (minute / 60, minute % 60));
+        write!(f, "{} ", days.collect::<Vec<_>>().join(","))?;
+        write!(f, "{:02}:{:02}-{:02}:{:02} ", from.0, from.1, to.0, to.1)?;
+        f.write_str(self.zone.iana_name().unwrap_or("UTC"))?;
+        f.write_str(if self.holidays.is_some() { " with holidays" } else { "" })
     }
 }
 

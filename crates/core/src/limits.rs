@@ -163,7 +163,7 @@ pub fn shadowed(limits: &Limits, allow: &[Grant]) -> LimitSet {
 /// How many host-runs a host counts as, by what runs there and as whom.
 ///
 /// The two weights multiply. What a call does not show counts as the heaviest that it could be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Weights {
     content: NonZeroU32,
     aliases: HashMap<Box<str>, NonZeroU32>,

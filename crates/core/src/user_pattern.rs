@@ -37,7 +37,10 @@ impl UserPattern {
         let regex = compiled(&format!(r"\A(?:{text})\z"))?;
         let wide = |name: &[u8]| regex.is_match(name);
         let characters = (b'0'..=b'9').chain(b'A'..=b'Z').chain(b'a'..=b'z').chain([b'_']);
-        let repeated = |one: u8| (1..=LONGEST_NAME).any(|length| wide(&vec![one; length]));
+        let repeated = |one: u8| {
+            let longest = [one; LONGEST_NAME];
+            (1..=LONGEST_NAME).any(|length| longest.get(..length).is_some_and(wide))
+        };
         if wide(b"") || characters.into_iter().any(repeated) {
             return Err(PatternFault::new(
                 "it matches the empty text, or a name that is one character over and over",
@@ -56,6 +59,15 @@ impl UserPattern {
         self.regex.is_match(name.as_bytes())
     }
 }
+
+/// The same text is the same pattern.
+impl PartialEq for UserPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for UserPattern {}
 
 fn compiled(text: &str) -> Result<Regex, PatternFault> {
     let regex = RegexBuilder::new(text).unicode(false).size_limit(PATTERN_BYTES).build();

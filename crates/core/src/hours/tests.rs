@@ -154,6 +154,16 @@ fn an_instant_is_shown_as_the_rules_own_clock_shows_it() {
     assert_eq!(shanghai.shown(at("2027-01-04T01:00Z")), "2027-01-04 09:00 Asia/Shanghai");
 }
 
+#[test]
+fn hours_are_written_as_the_policy_says_them() {
+    let holidays = Some(Arc::new(Holidays::default()));
+    let night = Hours::new(WORKDAYS, (22 * 60 + 5, 6 * 60), zone("asia/shanghai"), holidays);
+    assert_eq!(night.to_string(), "mon,tue,wed,thu,fri 22:05-06:00 Asia/Shanghai with holidays");
+    let whole = hours(&[Weekday::Sunday], 0, DAY, "UTC");
+    assert_eq!(whole.to_string(), "sun 00:00-24:00 UTC");
+    assert!(whole == hours(&[Weekday::Sunday], 0, DAY, "UTC") && whole != night);
+}
+
 /// The spans of three days around, each from its first to its last civil instant.
 fn by_civil_arithmetic(hours: &Hours, at: Timestamp) -> bool {
     let shown = hours.zone.to_datetime(at);
