@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 
 use crate::{
     budget_check::limits,
-    ceiling_check::ceilings,
+    ceiling_check::{ceilings, weighed_accounts},
     grant_check::{grant, sha256},
     node::Spanned,
     plan::PlannedApp,
@@ -56,6 +56,7 @@ pub(crate) fn app(
     let limits = defaults.and_then(|defaults| limits(defaults, &own, &path, faults));
     let numbers = limits.as_ref().map(|(limits, weights)| (limits, weights));
     let allow = rules(document, numbers, known, &path, faults);
+    weighed_accounts(&said.hosts, &document.rules, &path, faults);
     let acts_as = acts_as(at, said, &path, known, faults);
     let switches = switches(&said.fields, said.unknown_fields, &path, faults);
     let (limits, weights) = limits?;
@@ -68,13 +69,17 @@ pub(crate) fn app(
         acts_as: acts_as?,
         allow,
         switches,
-        http_status: match said.http_status {
-            HttpStatusSpec::Real => HttpStatus::Real,
-            HttpStatusSpec::Esb => HttpStatus::Esb,
-        },
+        http_status: http_status(said.http_status),
         limits,
         weights,
     })
+}
+
+fn http_status(said: HttpStatusSpec) -> HttpStatus {
+    match said {
+        HttpStatusSpec::Real => HttpStatus::Real,
+        HttpStatusSpec::Esb => HttpStatus::Esb,
+    }
 }
 
 fn rules(

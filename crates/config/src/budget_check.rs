@@ -57,11 +57,6 @@ pub(crate) fn limits(
             hosts: on(&hosts.shadow, &defaults.hosts.shadow),
         },
     };
-    let place = |numbers: [&Number; 2]| numbers.into_iter().flatten().map(|said| said.place).next();
-    let at = place([&calls.burst, &calls.per_second]);
-    sound(limits.calls, at, path, faults);
-    let at = place([&hosts.burst, &hosts.per_minute]);
-    sound(limits.host_runs, at, path, faults);
     fits(&limits, &weights, own, path, faults);
     Some((limits, weights))
 }
@@ -74,7 +69,12 @@ fn fits(
     path: &str,
     faults: &mut Faults<'_>,
 ) {
-    let hosts = &own.hosts;
+    let (calls, hosts) = (&own.calls, &own.hosts);
+    let place = |numbers: [&Number; 2]| numbers.into_iter().flatten().map(|said| said.place).next();
+    let at = place([&calls.burst, &calls.per_second]);
+    sound(limits.calls, at, path, faults);
+    let at = place([&hosts.burst, &hosts.per_minute]);
+    sound(limits.host_runs, at, path, faults);
     let (per_call, weight) = (limits.hosts_per_call, weights.heaviest(true, |_| true));
     let day = limits.hosts_per_day.map(|quota| ("day_burst", quota, &hosts.day_burst));
     for (name, quota, burst) in

@@ -3,7 +3,12 @@
 
 use esbgate_core::{GrantLimits, Limits, Quota, Weights};
 
-use crate::{node::Spanned, policy_spec::GrantSpec, problem::Faults, units::ListOrAny};
+use crate::{
+    node::Spanned,
+    policy_spec::{GrantSpec, HostsSpec},
+    problem::Faults,
+    units::ListOrAny,
+};
 
 /// Most hosts that a call of this rule can have, and what they can weigh, against the budgets of the rule.
 pub(crate) fn ceilings(
@@ -21,12 +26,7 @@ pub(crate) fn ceilings(
         let message = format!("the application's hosts.per_call {most} is smaller, and wins");
         faults.warn(said, path, message);
     }
-    let calls = (&rule.calls.per_second, own.calls);
-    wider(calls, Some(limits.calls), "calls", path, faults);
-    let minute = (&hosts.per_minute, own.host_runs);
-    wider(minute, Some(limits.host_runs), "hosts.per_minute", path, faults);
-    let day = (&hosts.per_day, own.hosts_per_day);
-    wider(day, limits.hosts_per_day, "hosts.per_day", path, faults);
+    redundant(rule, own, limits, path, faults);
     let ceilings = [Some(limits.hosts_per_call), own.hosts_per_call];
     let ceilings = ceilings.into_iter().chain([rule.targets.hosts.as_ref().map(|said| said.value)]);
     let Some(most) = ceilings.flatten().min() else { return };
@@ -48,6 +48,23 @@ pub(crate) fn ceilings(
     }
 }
 
+/// Tells the budgets of the rule that never bind.
+fn redundant(
+    rule: &GrantSpec,
+    own: &GrantLimits,
+    limits: &Limits,
+    path: &str,
+    faults: &mut Faults<'_>,
+) {
+    let hosts = &rule.hosts;
+    let calls = (&rule.calls.per_second, own.calls);
+    wider(calls, Some(limits.calls), "calls", path, faults);
+    let minute = (&hosts.per_minute, own.host_runs);
+    wider(minute, Some(limits.host_runs), "hosts.per_minute", path, faults);
+    let day = (&hosts.per_day, own.hosts_per_day);
+    wider(day, limits.hosts_per_day, "hosts.per_day", path, faults);
+}
+
 /// A budget that lets more through than the application's in every way never binds.
 fn wider(
     (said, own): (&Option<Spanned<u32>>, Option<Quota>),
@@ -65,18 +82,34 @@ fn wider(
 
 /// The largest weight of a call that the rule covers.
 fn heaviest(rule: &GrantSpec, weights: &Weights) -> u64 {
-    let accounts = &rule.accounts;
-    let covered = |name: &str| {
-        let id = name.parse::<i64>().ok();
-        let alias = match &accounts.aliases {
-            ListOrAny::Any => true,
-            ListOrAny::List(list) => list.iter().any(|known| known == name),
-        };
-        alias
-            || match &accounts.ids {
-                ListOrAny::Any => id.is_some(),
-                ListOrAny::List(list) => list.iter().any(|known| Some(*known) == id),
-            }
+    weights.heaviest(!rule.scripts.content.is_none(), |name| covers(rule, name))
+}
+
+/// Whether the rule covers an account of this alias, or of the id that these digits are.
+fn covers(rule: &GrantSpec, name: &str) -> bool {
+    let (accounts, id) = (&rule.accounts, name.parse::<i64>().ok());
+    let alias = match &accounts.aliases {
+        ListOrAny::Any => true,
+        ListOrAny::List(list) => list.iter().any(|known| known == name),
     };
-    weights.heaviest(!rule.scripts.content.is_none(), covered)
+    alias
+        || match &accounts.ids {
+            ListOrAny::Any => id.is_some(),
+            ListOrAny::List(list) => list.iter().any(|known| Some(*known) == id),
+        }
+}
+
+/// Warns of an account of the application's own weights that no rule covers: misspelled, it would weigh nothing.
+pub(crate) fn weighed_accounts(
+    spec: &HostsSpec,
+    rules: &[Spanned<GrantSpec>],
+    path: &str,
+    faults: &mut Faults<'_>,
+) {
+    let accounts = spec.weights.iter().flat_map(|weights| &weights.value.accounts);
+    for (name, weight) in accounts {
+        if !rules.iter().any(|rule| covers(&rule.value, name)) {
+            faults.warn(weight, path, "no rule of the application covers this account");
+        }
+    }
 }

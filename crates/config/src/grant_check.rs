@@ -34,12 +34,6 @@ pub(crate) fn grant(
         found
     });
     can_match(rule, &components, path, faults);
-    let callbacks = rule.callbacks.iter().filter_map(|text| {
-        CallbackPrefix::read(&text.value)
-            .map_err(|fault| faults.add(text, path, format!("bad callback: {}", fault.text().en)))
-            .ok()
-    });
-    let callbacks = callbacks.collect();
     let grant = Grant {
         name: rule.name.value.as_str().into(),
         components,
@@ -50,12 +44,25 @@ pub(crate) fn grant(
         },
         scripts: scripts(&rule.scripts, path, faults),
         targets: targets(&rule.name, &rule.targets, path, faults),
-        callbacks,
+        callbacks: callbacks(&rule.callbacks, path, faults),
         limits: grant_limits(&rule.calls, &rule.hosts, path, faults),
         hours: rule.hours.as_ref().and_then(|hours| calendar.hours(hours, path, faults)),
     };
     reaches(rule, &grant, path, faults);
     grant
+}
+
+fn callbacks(
+    texts: &[Spanned<String>],
+    path: &str,
+    faults: &mut Faults<'_>,
+) -> Vec<CallbackPrefix> {
+    let read = |text: &Spanned<String>| {
+        CallbackPrefix::read(&text.value)
+            .map_err(|fault| faults.add(text, path, format!("bad callback: {}", fault.text().en)))
+            .ok()
+    };
+    texts.iter().filter_map(read).collect()
 }
 
 /// A component whose calls do not show what they bring about is named only in a rule that says `any`

@@ -22,8 +22,8 @@ spec! {
     }
 }
 spec! {
-    /// The budget of host-runs. In any time, what is admitted is at most rate × time + burst, for the minute's numbers and
-    /// for the day's.
+    /// The budget of host-runs. In any time, what is admitted is at most rate × time + burst, by the minute and
+    /// by the day.
     #[derive(Default, Clone)]
     HostsSpec {
         /// Most hosts of one call, whatever they weigh, from 1. With the heaviest weight not over `burst` and
@@ -69,7 +69,8 @@ spec! {
     /// A rule's own budget of host-runs, beside the application's and with its weights.
     #[derive(Default)]
     GrantHostsSpec {
-        /// Most hosts of one call, from 1; the smallest of this, the application's and `targets.hosts` wins. Default: none.
+        /// Most hosts of one call, from 1; the smallest of this, the application's and `targets.hosts` wins.
+        /// Default: none.
         per_call: Option<Spanned<u32>>,
         /// Sustained host-runs per minute, from 1; needs `burst`. Default: none.
         per_minute: Option<Spanned<u32>>,

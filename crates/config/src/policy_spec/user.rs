@@ -20,8 +20,8 @@ pub(crate) enum UserSpec {
 spec! {
     /// Users whose whole name matches.
     UserPatternSpec {
-        /// A pattern of the Rust crate `regex` over the whole name, ASCII, at most 256 bytes. One that matches the empty
-        /// text, or a name in which one character is all there is, is refused. Required.
+        /// A pattern of the Rust crate `regex` over the whole name, ASCII, at most 256 bytes. One that matches the
+        /// empty text, or a name in which one character is all there is, is refused. Required.
         pattern: Spanned<String>,
     }
 }

@@ -55,10 +55,10 @@ fn each_number_of_an_application_falls_back_to_the_defaults_and_those_to_ours() 
     assert_eq!(limits.hosts_per_day, Some(quota(100, 86_400, 300)));
     assert_eq!(limits.shadow, Shadow { calls: true, hosts: true });
     assert_eq!(weights.heaviest(true, |_| true), 2);
-    let own = "calls: {shadow: false}\n    hosts: {per_call: 50, weights: {accounts: {root: 3}}}";
+    let own = "calls: {shadow: false}\n    hosts: {per_call: 50, weights: {accounts: {www: 3}}}";
     let (limits, weights, _) = numbers(defaults, own, "#");
     assert!(!limits.shadow.calls);
-    assert_eq!(weights.heaviest(true, |name| name == "root"), 3);
+    assert_eq!(weights.heaviest(true, |name| name == "www"), 3);
 }
 
 #[test]
@@ -146,6 +146,18 @@ fn the_smaller_ceiling_wins_and_a_budget_that_never_binds_is_told() {
     // Slower or less at once binds.
     numbers("", "#", "calls: {per_second: 9, burst: 30}");
     numbers("", "#", "hosts: {per_minute: 1000, burst: 100}");
+}
+
+#[test]
+fn a_weighed_account_that_no_rule_covers_is_told() {
+    let app =
+        |accounts: &str| format!("hosts: {{per_call: 9, weights: {{accounts: {{{accounts}}}}}}}");
+    let (_, warnings) = policy("", &app("wwww: 2, www: 2, \"7\": 2, \"8\": 2"), "#").unwrap();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings.iter().all(|one| one.0.message.contains("no rule of the application covers")));
+    // Weights for everybody name accounts that not everybody uses.
+    let defaults = "hosts: {per_call: 9, weights: {accounts: {root: 2}}}";
+    assert!(policy(defaults, "#", "#").unwrap().1.is_empty());
 }
 
 #[test]
