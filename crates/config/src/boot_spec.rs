@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+#[cfg(test)]
+use crate::form;
 use crate::{
     lookup::{FileSource, Source},
     node::Spanned,
@@ -14,60 +16,67 @@ use crate::{
 spec! {
     /// The whole file.
     BootSpec {
-        /// 1.
+        /// The version of the file's form.
+        #[cfg_attr(test, schemars(extend("const" = 1)))]
         version: Spanned<u32>,
-        /// Where calls arrive.
+        /// Where callers come in, at least one.
+        #[cfg_attr(test, schemars(length(min = 1)))]
         listen: Spanned<Vec<ListenSpec>>,
-        /// Accepted `Host` values.
+        /// `Host` values that are accepted, without a port, at least one.
+        #[cfg_attr(test, schemars(length(min = 1)))]
         hosts: Spanned<Vec<Spanned<String>>>,
-        /// Probes and metrics.
+        /// Where probes and Prometheus come in.
         monitor: MonitorSpec,
         /// Ceilings of the whole process.
         #[serde(default)] limits: LimitsSpec,
-        /// Proxies whose `X-Forwarded-For` is believed.
+        /// Peers whose `X-Forwarded-For` is believed.
+        #[cfg_attr(test, schemars(with = "Vec<form::Network>"))]
         #[serde(default)] trusted_proxies: Vec<Spanned<String>>,
         /// Peers whose `X-Bkapi-JWT` is read.
+        #[cfg_attr(test, schemars(with = "Vec<form::Network>"))]
         #[serde(default)] trusted_peers: Vec<Spanned<String>>,
         /// The ESB.
         upstream: UpstreamSpec,
-        /// Where `bk_token` is checked.
+        /// The login service; needed as soon as an application has `users.token: true`.
         login: Option<LoginSpec>,
-        /// What applications act as, by name.
+        /// What applications act as, by a name of your own.
         #[serde(default)] credentials: BTreeMap<String, Spanned<CredentialSpec>>,
         /// The journal.
         journal: JournalSpec,
         /// What the gateway remembers over a restart.
         #[serde(default)] state: StateSpec,
-        /// The policy file.
+        /// The policy: a file or a [folder](#a-policy-of-several-files), relative to this file's folder.
+        #[cfg_attr(test, schemars(with = "form::Path"))]
         policy: Spanned<String>,
     }
 }
 spec! {
     /// One listener.
     ListenSpec {
-        /// Address and port.
+        /// `127.0.0.1:8443`, `unix:/run/esbgate/gate.sock` or `systemd:NAME`.
         address: Spanned<String>,
-        /// TLS.
+        /// TLS; without it the listener speaks plain HTTP.
         tls: Option<TlsSpec>,
-        /// Why plain HTTP off loopback is right here.
+        /// Why plain HTTP is right where the address is neither loopback nor `unix:`.
         insecure: Option<Spanned<String>>,
     }
 }
 spec! {
     /// TLS of a listener.
     TlsSpec {
-        /// The chain.
+        /// The chain, PEM.
         certificate: FileSource,
-        /// Its key.
+        /// Its key, PEM.
         key: FileSource,
-        /// Who signs client certificates.
+        /// Who signs client certificates, PEM; needed for proofs by certificate.
         client_ca: Option<FileSource>,
     }
 }
 spec! {
     /// Probes and metrics.
     MonitorSpec {
-        /// Address and port.
+        /// `/livez`, `/readyz` and `/metrics`, in clear.
+        #[cfg_attr(test, schemars(with = "form::Address"))]
         address: Spanned<String>,
     }
 }
@@ -76,23 +85,31 @@ spec! {
     #[derive(Default)]
     LimitsSpec {
         /// One body.
+        #[cfg_attr(test, schemars(extend("default" = "1MiB")))]
         body: Option<Spanned<Size>>,
         /// One head.
+        #[cfg_attr(test, schemars(extend("default" = "32KiB")))]
         headers: Option<Size>,
-        /// Until a head is whole.
+        /// Until a head is whole; also how long a connection may idle.
+        #[cfg_attr(test, schemars(extend("default" = "5s")))]
         header_time: Option<Span>,
         /// Until a body is whole.
+        #[cfg_attr(test, schemars(extend("default" = "30s")))]
         body_time: Option<Span>,
-        /// Calls at once.
+        /// Requests inside at once.
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 1024)))]
         in_flight: Option<Spanned<u32>>,
-        /// All bodies at once, and what is kept of calls in their place.
+        /// All bodies at once, and what calls that are not sent yet take beyond theirs.
+        #[cfg_attr(test, schemars(extend("default" = "256MiB")))]
         body_bytes: Option<Spanned<Size>>,
         /// Connections at once.
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 4096)))]
         connections: Option<Spanned<u32>>,
     }
 }
 /// The dialect.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum KindSpec {
     /// The current ESB.
@@ -103,11 +120,12 @@ pub(crate) enum KindSpec {
 spec! {
     /// The ESB.
     UpstreamSpec {
-        /// Its dialect.
+        /// `esb` sends the credential in a header; `esb-legacy` (bk-paas 2.x) in the body, which that ESB logs.
         kind: KindSpec,
-        /// Its addresses.
+        /// The ESB's addresses, at least one, without userinfo.
+        #[cfg_attr(test, schemars(with = "Vec<form::Url>", length(min = 1)))]
         endpoints: Spanned<Vec<Spanned<String>>>,
-        /// Who signs its certificate.
+        /// Who signs the ESB's and the login service's certificates, PEM; needed for `https`.
         ca: Option<FileSource>,
         /// How long to wait.
         #[serde(default)] timeouts: TimeoutsSpec,
@@ -118,32 +136,40 @@ spec! {
     #[derive(Default)]
     TimeoutsSpec {
         /// For a connection.
+        #[cfg_attr(test, schemars(extend("default" = "2s")))]
         connect: Option<Span>,
-        /// For an answer.
+        /// For an answer; the ESB may legally take about 90 s.
+        #[cfg_attr(test, schemars(extend("default" = "95s")))]
         answer: Option<Span>,
     }
 }
 spec! {
     /// Where `bk_token` is checked.
     LoginSpec {
-        /// `is_login`.
+        /// `is_login`, without a query.
+        #[cfg_attr(test, schemars(with = "form::Url"))]
         url: Spanned<String>,
         /// For an answer.
+        #[cfg_attr(test, schemars(extend("default" = "3s")))]
         timeout: Option<Span>,
-        /// How long a valid token is remembered.
+        /// How long a valid token is remembered; 0s asks each time.
+        #[cfg_attr(test, schemars(extend("default" = "60s")))]
         valid: Option<Span>,
         /// How long an invalid one is.
+        #[cfg_attr(test, schemars(extend("default" = "5s")))]
         invalid: Option<Span>,
-        /// How long a valid token outlives its time while login is down.
+        /// How much longer a valid token serves while the service is down.
+        #[cfg_attr(test, schemars(extend("default" = "0s")))]
         stale_if_error: Option<Span>,
     }
 }
 spec! {
     /// What applications act as.
     CredentialSpec {
-        /// `bk_app_code`.
+        /// The application at the ESB.
+        #[cfg_attr(test, schemars(with = "form::AppName"))]
         bk_app_code: Spanned<String>,
-        /// `bk_app_secret`.
+        /// Its secret at the ESB.
         bk_app_secret: SecretSpec,
     }
 }
@@ -158,6 +184,7 @@ spec! {
 }
 /// When a record counts as kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// On the disk.
@@ -168,6 +195,7 @@ pub enum Durability {
 }
 /// What happens without a record.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ModeSpec {
     /// No execution.
@@ -177,15 +205,18 @@ pub(crate) enum ModeSpec {
 spec! {
     /// The journal.
     JournalSpec {
-        /// Its folder.
+        /// Its folder; one folder below it for each start.
+        #[cfg_attr(test, schemars(with = "form::Path"))]
         dir: Spanned<String>,
-        /// When a record counts as kept.
+        /// When a record counts as kept: on the disk, or with the operating system.
+        #[cfg_attr(test, schemars(extend("default" = "synced")))]
         #[serde(default)] durability: Durability,
-        /// What happens without a record.
+        /// Without a record nothing is executed.
+        #[cfg_attr(test, schemars(extend("default" = "strict")))]
         #[serde(default)] mode: ModeSpec,
-        /// Keys the hashes in records.
+        /// At least 32 bytes; keys the hashes in records.
         hmac_key: Source,
-        /// The name of this gateway in records.
+        /// This gateway's name in records; without it the machine's.
         node: Option<Spanned<String>>,
     }
 }
@@ -193,8 +224,8 @@ spec! {
     /// What the gateway remembers over a restart.
     #[derive(Default)]
     StateSpec {
-        /// Its folder. Default: the folder `state` beside `journal.dir`. Made with mode 0700 where it is not there; each
-        /// gateway has its own.
+        /// Its folder, made with mode 0700; each gateway has its own, and not within `journal.dir`.
+        #[cfg_attr(test, schemars(with = "Option<form::Path>", extend("default" = "the folder `state` beside `journal.dir`")))]
         dir: Option<Spanned<String>>,
     }
 }

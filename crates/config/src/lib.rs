@@ -12,6 +12,8 @@ mod call;
 mod ceiling_check;
 mod distinct;
 mod explain;
+#[cfg(test)]
+mod form;
 mod grant_check;
 mod hours_check;
 mod issuer_check;
@@ -28,6 +30,7 @@ mod problem;
 mod reach_check;
 mod reserved;
 mod risk_check;
+mod schemas;
 mod shape;
 mod switch_check;
 mod term;
@@ -47,6 +50,7 @@ pub use self::{
     plan::{OfflinePlan, Plan},
     policy_document::{Grounds, PolicyDocument},
     problem::{Problem, Warning},
+    schemas::{BOOT_SCHEMA, POLICY_SCHEMA},
     texts::PolicyText,
 };
 

@@ -16,6 +16,7 @@ pub trait Lookup {
 
 /// A value that stands elsewhere.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "secret"))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Source {
     /// In an environment variable.
@@ -26,6 +27,7 @@ pub(crate) enum Source {
 
 /// A text that stands in a file.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "`{file: PATH}`"))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileSource {
     /// The path, relative to the folder of the file that names it.

@@ -8,7 +8,7 @@ use std::{fmt, iter, marker::PhantomData};
 use serde::{
     Deserialize, Deserializer,
     de::{
-        DeserializeOwned, DeserializeSeed, IntoDeserializer, SeqAccess, Visitor,
+        DeserializeOwned, DeserializeSeed, Error, IntoDeserializer, SeqAccess, Unexpected, Visitor,
         value::{
             MapAccessDeserializer, MapDeserializer, SeqDeserializer, StrDeserializer,
             U64Deserializer,
@@ -190,6 +190,11 @@ impl<'de> Deserializer<'de> for &Node {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ShapeFault> {
+        if let Value::List(_) = &self.value {
+            // A derived reader would take the elements for the values of the keys in their order.
+            let fault: ShapeFault = Error::invalid_type(Unexpected::Seq, &visitor);
+            return Err(fault.at(self.place));
+        }
         self.deserialize_map(visitor)
     }
 

@@ -35,7 +35,7 @@ use crate::{
 pub struct PolicyDocument {
     texts: Texts,
     /// What has the wrong shape.
-    problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
     /// One of each file.
     versions: Vec<Spanned<u32>>,
     defaults: Option<DefaultsSpec>,

@@ -12,20 +12,21 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, de::IgnoredAny};
 
 pub(crate) use self::{budget::*, grant::*, hours::*, issuer::*, risk::*, user::*};
+#[cfg(test)]
+use crate::form;
 use crate::node::Spanned;
 
 macro_rules! spec {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Deserialize)]
+        #[cfg_attr(
+            test,
+            derive(schemars::JsonSchema),
+            schemars(extend("x-keys" = [$(stringify!($field)),*]))
+        )]
         #[serde(deny_unknown_fields)]
         pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $type,)* }
-
-        #[cfg(test)]
-        impl $name {
-            /// Its keys, as docs/configuration.md must list them.
-            pub(crate) const KEYS: &'static [&'static str] = &[$(stringify!($field)),*];
-        }
     };
 }
 pub(crate) use spec;
@@ -36,17 +37,23 @@ type Pieces = BTreeMap<String, IgnoredAny>;
 spec! {
     /// The whole file.
     PolicySpec {
-        /// 1.
+        /// The version of the file's form.
+        #[cfg_attr(test, schemars(extend("const" = 1)))]
         version: Spanned<u32>,
         /// Numbers of applications that have none of their own.
+        #[cfg_attr(test, schemars(with = "DefaultsSpec"))]
         #[serde(default, rename = "defaults")] _defaults: IgnoredAny,
-        /// Issuers of JWTs by name.
+        /// Whose JWTs are believed, by a name of your own.
+        #[cfg_attr(test, schemars(with = "BTreeMap<String, IssuerSpec>"))]
         #[serde(default, rename = "issuers")] _issuers: Pieces,
-        /// Lists of holidays by a name of your own, for the `hours` of rules. Default: none.
+        /// Lists of holidays by a name of your own, for the `hours` of rules.
+        #[cfg_attr(test, schemars(with = "BTreeMap<String, HolidaysSpec>"))]
         #[serde(default, rename = "holidays")] _holidays: Pieces,
-        /// What scripts are read for.
+        /// What scripts are read for; see [risks.md](risks.md).
+        #[cfg_attr(test, schemars(with = "Vec<RiskSpec>", length(max = 200)))]
         #[serde(default, rename = "risks")] _risks: Vec<IgnoredAny>,
-        /// Applications by code.
+        /// Applications by code; no two differ in case alone.
+        #[cfg_attr(test, schemars(with = "form::Map<form::AppName, AppSpec>"))]
         #[serde(default, rename = "apps")] _apps: Pieces,
     }
 }
@@ -54,9 +61,9 @@ spec! {
     /// Numbers for every application.
     #[derive(Default)]
     DefaultsSpec {
-        /// Calls.
+        /// The budget of calls.
         #[serde(default)] calls: CallsSpec,
-        /// Host-runs.
+        /// The budget of host-runs.
         #[serde(default)] hosts: HostsSpec,
     }
 }
@@ -65,28 +72,35 @@ spec! {
     AppSpec {
         /// Whom to ask.
         owner: Spanned<String>,
-        /// How it proves itself.
+        /// How it proves itself, at least one; a certificate's name is compared byte by byte. No key and no name
+        /// stands in two applications.
+        #[cfg_attr(test, schemars(length(min = 1), required))]
         #[serde(default)] proofs: Vec<ProofSpec>,
         /// How it names its user.
         #[serde(default)] users: UsersSpec,
-        /// The credential the gateway acts as.
+        /// A name of `credentials`.
+        #[cfg_attr(test, schemars(required))]
         acts_as: Option<Spanned<String>>,
-        /// Statuses of refusals.
+        /// Statuses of refusals; `esb` is 200.
+        #[cfg_attr(test, schemars(extend("default" = "real")))]
         #[serde(default)] http_status: HttpStatusSpec,
         /// What happens to unknown fields of a call.
+        #[cfg_attr(test, schemars(extend("default" = "refuse")))]
         #[serde(default)] unknown_fields: UnknownFieldsSpec,
-        /// Fields that are off unless switched on.
+        /// Newer fields, off until switched on.
         #[serde(default)] fields: FieldsSpec,
-        /// Its own budget of calls.
+        /// Its budget of calls; each number on its own falls back to `defaults`.
         #[serde(default)] calls: CallsSpec,
-        /// Its own budget of host-runs.
+        /// Its budget of host-runs; each number on its own falls back to `defaults`.
         #[serde(default)] hosts: HostsSpec,
-        /// What it may do.
+        /// What it may do; one rule must cover a whole call.
+        #[cfg_attr(test, schemars(with = "Vec<GrantSpec>"))]
         #[serde(default, rename = "allow")] _allow: Vec<IgnoredAny>,
     }
 }
 /// One way to prove an application.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ProofSpec {
     /// A key, known by its hash.
@@ -99,21 +113,24 @@ pub(crate) enum ProofSpec {
 spec! {
     /// A key, known by its hash.
     KeySpec {
-        /// SHA-256 of the key's text, in lower or upper hex.
+        /// SHA-256 of the key's text.
+        #[cfg_attr(test, schemars(with = "form::Hash"))]
         sha256: Spanned<String>,
-        /// The first refused instant, with zone.
+        /// When the key ends.
+        #[cfg_attr(test, schemars(with = "Option<form::Instant>"))]
         expires: Option<Spanned<String>>,
     }
 }
 spec! {
     /// A token of an issuer.
     JwtSpec {
-        /// The issuer's name in this file.
+        /// A name of `issuers`.
         issuer: Spanned<String>,
     }
 }
 /// A name in a client certificate.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CertificateSpec {
     /// `uniformResourceIdentifier`.
@@ -125,18 +142,21 @@ spec! {
     /// How an application names its user.
     #[derive(Default)]
     UsersSpec {
-        /// By `bk_token`.
+        /// By `bk_token`, which the login service knows.
+        #[cfg_attr(test, schemars(extend("default" = false)))]
         token: Option<Spanned<bool>>,
-        /// By the `bk_token` cookie.
+        /// By the `bk_token` cookie as well; needs `token`.
+        #[cfg_attr(test, schemars(extend("default" = false)))]
         cookie: Option<Spanned<bool>>,
-        /// By `bk_username`.
+        /// By `bk_username` alone.
         #[serde(default)] exemptions: Vec<Spanned<ExemptionSpec>>,
     }
 }
 spec! {
     /// Users that may be named without a token.
     ExemptionSpec {
-        /// The users: names, or `{pattern: TEXT}`. Required, at least one.
+        /// Who may be named, at least one: names, or `{pattern: TEXT}`.
+        #[cfg_attr(test, schemars(length(min = 1)))]
         users: Vec<Spanned<UserSpec>>,
         /// Who answers for it.
         owner: Spanned<String>,
@@ -144,12 +164,14 @@ spec! {
         reason: Spanned<String>,
         /// Where it was decided.
         ticket: Spanned<String>,
-        /// The first refused instant, with zone.
+        /// When it ends, at most 180 days ahead.
+        #[cfg_attr(test, schemars(with = "form::Instant"))]
         expires: Option<Spanned<String>>,
     }
 }
 /// Statuses of refusals.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum HttpStatusSpec {
     /// Real ones.
@@ -160,6 +182,7 @@ pub(crate) enum HttpStatusSpec {
 }
 /// What happens to unknown fields.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum UnknownFieldsSpec {
     /// The call is refused.
@@ -172,17 +195,18 @@ spec! {
     /// Fields that are off unless switched on.
     #[derive(Default)]
     FieldsSpec {
-        /// The longest `timeout` in seconds.
+        /// The longest `timeout`, in seconds.
+        #[cfg_attr(test, schemars(range(min = 1, max = 259200), extend("default" = 86400)))]
         timeout_max: Option<Spanned<u32>>,
-        /// `rolling_config`.
+        /// Allows the field.
         #[serde(default)] rolling_config: bool,
-        /// `windows_interpreter`.
+        /// Allows the field.
         #[serde(default)] windows_interpreter: bool,
-        /// `host_id_list`.
+        /// Allows the field.
         #[serde(default)] host_id_list: bool,
-        /// `start_task`.
+        /// Allows the field.
         #[serde(default)] start_task: bool,
-        /// `host_password_list`.
+        /// Allows the field.
         #[serde(default)] host_password_list: bool,
     }
 }

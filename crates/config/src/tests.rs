@@ -7,6 +7,8 @@ mod grants;
 mod meaning;
 mod reserved;
 mod risks;
+mod schema;
+mod schema_and_reader;
 mod shape;
 mod starter;
 

@@ -5,6 +5,7 @@ mod files;
 mod log;
 mod new_key;
 mod policy_check;
+mod schema;
 mod serve;
 mod settings;
 
@@ -88,6 +89,13 @@ enum PolicyCommand {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: Format,
     },
+    /// Prints the JSON Schema of a file, for editors and pipelines.
+    #[command(after_help = "Example: esbgate policy schema esbgate")]
+    Schema {
+        /// The file that it is of.
+        #[arg(value_name = "FILE", default_value = "policy")]
+        of: schema::Of,
+    },
     /// Makes a key for an application: prints it once, and the line to paste into the policy.
     #[command(after_help = "Example: esbgate policy new-key")]
     NewKey,
@@ -106,6 +114,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Policy {
             command: PolicyCommand::Explain { call, policy, config, at, format },
         } => explain::run(&call, policy.as_deref(), config.as_deref(), at, format),
+        Command::Policy { command: PolicyCommand::Schema { of } } => schema::run(of),
         Command::Policy { command: PolicyCommand::NewKey } => new_key::run(),
     }
 }

@@ -253,3 +253,16 @@ fn what_is_no_call_or_no_policy_is_wrong_use_and_shows_no_value() {
         assert_eq!(policy(folder.path(), arguments).status.code(), Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn the_schemas_of_both_files_are_printed_as_they_are_published() {
+    for (arguments, name) in
+        [(&[][..], "policy"), (&["policy"], "policy"), (&["esbgate"], "esbgate")]
+    {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_esbgate"));
+        let printed = command.args(["policy", "schema"]).args(arguments).output().unwrap();
+        assert!(printed.status.success());
+        let path = format!("{}/../../config/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
+        assert!(printed.stdout == std::fs::read(path).unwrap(), "{name}");
+    }
+}

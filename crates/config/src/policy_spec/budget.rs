@@ -11,13 +11,17 @@ spec! {
     /// The budget of calls. In any time, admitted calls are at most `per_second` × seconds + `burst`.
     #[derive(Default, Clone)]
     CallsSpec {
-        /// Sustained calls per second, from 1. Default: 10.
+        /// Sustained calls per second.
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 10)))]
         per_second: Option<Spanned<u32>>,
-        /// Calls that may come at once, from 1. Default: 20.
+        /// Calls that may come at once.
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 20)))]
         burst: Option<Spanned<u32>>,
-        /// Calls that are not answered yet, from 1. Default: 16.
+        /// Calls that are not answered yet.
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 16)))]
         in_flight: Option<Spanned<u32>>,
-        /// Whether these limits are watched and not enforced. Default: false.
+        /// Whether these limits are watched and not enforced.
+        #[cfg_attr(test, schemars(extend("default" = false)))]
         shadow: Option<Spanned<bool>>,
     }
 }
@@ -26,20 +30,26 @@ spec! {
     /// by the day.
     #[derive(Default, Clone)]
     HostsSpec {
-        /// Most hosts of one call, whatever they weigh, from 1. With the heaviest weight not over `burst` and
-        /// `day_burst`. Default: 100.
+        /// Most hosts of one call, whatever they weigh. With the heaviest weight not over `burst` and
+        /// `day_burst`.
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 100)))]
         per_call: Option<Spanned<u32>>,
-        /// Sustained host-runs per minute, from 1. Default: 600.
+        /// Sustained host-runs per minute.
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 600)))]
         per_minute: Option<Spanned<u32>>,
-        /// Host-runs that may come at once, from 1. Default: 600.
+        /// Host-runs that may come at once.
+        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 600)))]
         burst: Option<Spanned<u32>>,
-        /// Sustained host-runs per day of 24 hours, from 1; needs `day_burst`. Default: none.
+        /// Sustained host-runs per day of 24 hours; needs `day_burst`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         per_day: Option<Spanned<u32>>,
-        /// Host-runs of the day's budget that may come at once, from 1; needs `per_day`. Default: none.
+        /// Host-runs of the day's budget that may come at once; needs `per_day`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         day_burst: Option<Spanned<u32>>,
-        /// What counts as more than one host-run a host. Default: nothing.
+        /// What counts as more than one host-run a host.
         weights: Option<Spanned<WeightsSpec>>,
-        /// Whether these limits are watched and not enforced. Default: false.
+        /// Whether these limits are watched and not enforced.
+        #[cfg_attr(test, schemars(extend("default" = false)))]
         shadow: Option<Spanned<bool>>,
     }
 }
@@ -47,9 +57,10 @@ spec! {
     /// What counts as more than one host-run a host; the two multiply.
     #[derive(Default, Clone)]
     WeightsSpec {
-        /// Script content that the rule does not pin by `sha256`, from 1 to 1000. Default: 1.
+        /// Script content that the rule does not pin by `sha256`.
+        #[cfg_attr(test, schemars(range(min = 1, max = 1000), extend("default" = 1)))]
         content: Option<Spanned<u32>>,
-        /// Accounts by alias or by the digits of their id, each from 1 to 1000. Default: 1 for each.
+        /// Accounts by alias or by the digits of their id, each from 1 to 1000.
         #[serde(default)] accounts: BTreeMap<String, Spanned<u32>>,
     }
 }
@@ -57,11 +68,14 @@ spec! {
     /// A rule's own budget of calls, beside the application's.
     #[derive(Default)]
     GrantCallsSpec {
-        /// Sustained calls per second, from 1; needs `burst`. Default: none.
+        /// Sustained calls per second; needs `burst`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         per_second: Option<Spanned<u32>>,
-        /// Calls that may come at once, from 1; needs `per_second`. Default: none.
+        /// Calls that may come at once; needs `per_second`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         burst: Option<Spanned<u32>>,
-        /// Whether this limit is watched and not enforced. Default: false.
+        /// Whether this limit is watched and not enforced.
+        #[cfg_attr(test, schemars(extend("default" = false)))]
         shadow: Option<Spanned<bool>>,
     }
 }
@@ -69,18 +83,23 @@ spec! {
     /// A rule's own budget of host-runs, beside the application's and with its weights.
     #[derive(Default)]
     GrantHostsSpec {
-        /// Most hosts of one call, from 1; the smallest of this, the application's and `targets.hosts` wins.
-        /// Default: none.
+        /// Most hosts of one call; the smallest of this, the application's and `targets.hosts` wins.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         per_call: Option<Spanned<u32>>,
-        /// Sustained host-runs per minute, from 1; needs `burst`. Default: none.
+        /// Sustained host-runs per minute; needs `burst`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         per_minute: Option<Spanned<u32>>,
-        /// Host-runs that may come at once, from 1; needs `per_minute`. Default: none.
+        /// Host-runs that may come at once; needs `per_minute`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         burst: Option<Spanned<u32>>,
-        /// Sustained host-runs per day of 24 hours, from 1; needs `day_burst`. Default: none.
+        /// Sustained host-runs per day of 24 hours; needs `day_burst`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         per_day: Option<Spanned<u32>>,
-        /// Host-runs of the day's budget that may come at once, from 1; needs `per_day`. Default: none.
+        /// Host-runs of the day's budget that may come at once; needs `per_day`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         day_burst: Option<Spanned<u32>>,
-        /// Whether these limits are watched and not enforced. Default: false.
+        /// Whether these limits are watched and not enforced.
+        #[cfg_attr(test, schemars(extend("default" = false)))]
         shadow: Option<Spanned<bool>>,
     }
 }

@@ -3,14 +3,17 @@
 use serde::Deserialize;
 
 use super::{GrantCallsSpec, GrantHostsSpec, HoursSpec, spec};
+#[cfg(test)]
+use crate::form;
 use crate::{node::Spanned, units::ListOrAny};
 
 spec! {
     /// One rule; it covers a whole call or nothing of it.
     GrantSpec {
-        /// Its name in records.
+        /// Its name in records; once in an application.
         name: Spanned<String>,
         /// Components.
+        #[cfg_attr(test, schemars(with = "ListOrAny<form::ComponentName>"))]
         #[serde(default)] components: ListOrAny<Spanned<String>>,
         /// Businesses.
         #[serde(default)] business: BusinessSpec,
@@ -20,13 +23,15 @@ spec! {
         #[serde(default)] scripts: ScriptsSpec,
         /// Targets.
         #[serde(default)] targets: TargetsSpec,
-        /// Callback prefixes.
+        /// Where `callback_url` may point; a prefix ends at a `/`.
+        #[cfg_attr(test, schemars(with = "Vec<form::Prefix>"))]
         #[serde(default)] callbacks: Vec<Spanned<String>>,
-        /// When the rule holds. Default: always.
+        /// When the rule holds.
+        #[cfg_attr(test, schemars(extend("default" = "always")))]
         hours: Option<Spanned<HoursSpec>>,
-        /// Its own budget of calls, charged before the application's host-runs. Default: none.
+        /// Its own budget of calls, charged before the application's host-runs.
         #[serde(default)] calls: GrantCallsSpec,
-        /// Its own budget of host-runs, charged before the application's. Default: none.
+        /// Its own budget of host-runs, charged before the application's.
         #[serde(default)] hosts: GrantHostsSpec,
     }
 }
@@ -34,23 +39,25 @@ spec! {
     /// Businesses.
     #[derive(Default)]
     BusinessSpec {
-        /// Single ones.
+        /// Single businesses.
         #[serde(default)] ids: ListOrAny<i64>,
-        /// Business sets.
+        /// Business sets; a `bk_biz_id` from 8000000 to 9999999 is one.
         #[serde(default)] sets: ListOrAny<i64>,
         /// Tenant sets.
         #[serde(default)] tenant_sets: ListOrAny<i64>,
-        /// Any of the three, as the ESB spells them (`bk_scope_type`, `bk_scope_id`): `[{type: biz, id: 2}]`. Each is
-        /// added to the list of its kind. Default: none.
+        /// Any of the three, as the ESB spells them (`bk_scope_type`, `bk_scope_id`): each is added to the list of its
+        /// kind.
         #[serde(default)] scopes: Vec<ScopeSpec>,
     }
 }
 spec! {
     /// A business as the ESB spells it.
     ScopeSpec {
-        /// `bk_scope_type`: `biz`, `biz_set` or `tenant_set`.
+        /// `bk_scope_type`.
+        #[cfg_attr(test, schemars(with = "form::ScopeType"))]
         r#type: Spanned<String>,
-        /// `bk_scope_id`, a number from 1.
+        /// `bk_scope_id`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         id: Spanned<i64>,
     }
 }
@@ -69,12 +76,14 @@ spec! {
     #[derive(Default)]
     ScriptsSpec {
         /// Content in these languages.
+        #[cfg_attr(test, schemars(with = "ListOrAny<form::Language>"))]
         #[serde(default)] content: ListOrAny<Spanned<String>>,
-        /// By id, whatever version is online.
+        /// Scripts by id, whatever version is online.
         #[serde(default)] ids: ListOrAny<String>,
         /// Single versions.
         #[serde(default)] versions: ListOrAny<i64>,
-        /// Content with these hashes.
+        /// Content with these hashes, in any language.
+        #[cfg_attr(test, schemars(with = "Vec<form::Hash>"))]
         #[serde(default)] sha256: Vec<Spanned<String>>,
     }
 }
@@ -82,28 +91,31 @@ spec! {
     /// Targets.
     #[derive(Default)]
     TargetsSpec {
-        /// Networks.
+        /// Hosts by address; needs `clouds`.
+        #[cfg_attr(test, schemars(with = "ListOrAny<form::Ipv4Network>"))]
         #[serde(default)] ips: ListOrAny<Spanned<String>>,
-        /// Networks that are left out again.
+        /// What is taken out of `ips` again.
+        #[cfg_attr(test, schemars(with = "Vec<form::Ipv4Network>"))]
         #[serde(default)] except: Vec<Spanned<String>>,
-        /// Cloud areas.
+        /// Cloud areas of those hosts.
         #[serde(default)] clouds: ListOrAny<i64>,
-        /// Most hosts of one call; what a dynamic target counts as.
+        /// Most hosts of one call; what a group or a node counts as. Required with `groups` and `topology`.
+        #[cfg_attr(test, schemars(range(min = 1)))]
         hosts: Option<Spanned<u64>>,
         /// Dynamic groups.
         #[serde(default)] groups: ListOrAny<String>,
         /// Topology nodes.
         #[serde(default)] topology: ListOrAny<NodeSpec>,
-        /// Hosts by id.
+        /// Hosts by id; needs `fields.host_id_list`.
         #[serde(default)] host_ids: ListOrAny<i64>,
     }
 }
 spec! {
     /// A topology node.
     NodeSpec {
-        /// `id`.
+        /// The node's id.
         id: i64,
-        /// `node_type`.
+        /// Its type.
         node_type: String,
     }
 }

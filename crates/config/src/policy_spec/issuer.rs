@@ -12,26 +12,28 @@ use crate::{
 spec! {
     /// Somebody whose tokens are believed.
     IssuerSpec {
-        /// Where the token travels.
+        /// `Authorization: Bearer`, or `X-Bkapi-JWT` from `trusted_peers` alone.
         header: CarrierSpec,
-        /// `iss`.
+        /// `iss`; one record for one `iss` and header.
         issuer: Spanned<String>,
-        /// `aud`.
+        /// `aud`; required of `bearer`.
         audience: Option<Spanned<String>>,
-        /// The one algorithm.
+        /// The one algorithm, whatever a token says.
         algorithm: AlgorithmSpec,
-        /// The keys.
+        /// The key or keys; `secret` (from 32 bytes) is for HS256 alone.
         key: IssuerKeySpec,
-        /// The `kid` that a token must show.
+        /// The `kid` that a token must show; required of `x-bkapi-jwt`, except that a `jwks` brings its own.
         kid: Option<Spanned<String>>,
-        /// Names of claims.
+        /// Which claims say what.
         claims: ClaimsSpec,
-        /// Tolerance of times.
+        /// Tolerance of `exp` and `nbf`.
+        #[cfg_attr(test, schemars(extend("default" = "60s")))]
         leeway: Option<Span>,
     }
 }
 /// Where a token travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum CarrierSpec {
     /// `Authorization: Bearer`.
@@ -41,6 +43,7 @@ pub(crate) enum CarrierSpec {
 }
 /// Algorithms of signatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) enum AlgorithmSpec {
     /// RSA PKCS#1 with SHA-256.
     RS256,
@@ -55,6 +58,7 @@ pub(crate) enum AlgorithmSpec {
 }
 /// The keys of an issuer.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum IssuerKeySpec {
     /// A public key.
@@ -69,11 +73,11 @@ spec! {
     ClaimsSpec {
         /// The application's code.
         app: Spanned<String>,
-        /// Must be true.
+        /// Must be `true`.
         app_verified: Option<String>,
         /// The user's name.
         user: Option<String>,
-        /// The user counts only where this is true.
+        /// The user counts only where this is `true`.
         user_verified: Option<String>,
     }
 }

@@ -3,20 +3,26 @@
 use serde::Deserialize;
 
 use super::spec;
+#[cfg(test)]
+use crate::form;
 use crate::node::Spanned;
 
 spec! {
     /// What scripts must not say.
     RiskSpec {
-        /// Its name in records and answers.
+        /// Its name in answers, records and metrics; once.
+        #[cfg_attr(test, schemars(with = "form::RuleId"))]
         id: Spanned<String>,
-        /// Languages of the scripts that it reads.
+        /// Scripts that it reads, at least one.
+        #[cfg_attr(test, schemars(with = "Vec<form::Language>", length(min = 1)))]
         languages: Vec<Spanned<String>>,
-        /// The pattern.
+        /// `^` and `$` are ends of lines, classes are ASCII, look-around and back-references are refused.
+        #[cfg_attr(test, schemars(with = "form::Pattern"))]
         r#match: Spanned<String>,
         /// What is done.
         action: RiskActionSpec,
-        /// What to do instead.
+        /// What to do instead; the caller reads it.
+        #[cfg_attr(test, schemars(length(min = 1, max = 300)))]
         hint: Spanned<String>,
         /// Scripts that it is tried on at each load.
         #[serde(default)] examples: ExamplesSpec,
@@ -24,6 +30,7 @@ spec! {
 }
 /// What is done about a script.
 #[derive(Debug, Clone, Copy, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RiskActionSpec {
     /// It is put on record.
@@ -39,9 +46,9 @@ spec! {
     /// Scripts that a risk rule is tried on.
     #[derive(Default)]
     ExamplesSpec {
-        /// It must match them.
+        /// Scripts that it must match, in each of its languages.
         #[serde(default)] r#match: Vec<Spanned<String>>,
-        /// It must not match them.
+        /// Scripts that it must not match in any of them.
         #[serde(default)] pass: Vec<Spanned<String>>,
     }
 }

@@ -8,12 +8,15 @@ use serde::{
 };
 
 use super::spec;
+#[cfg(test)]
+use crate::form;
 use crate::node::Spanned;
 
 /// A user, or a pattern of users.
 #[derive(Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(untagged))]
 pub(crate) enum UserSpec {
-    Name(String),
+    Name(#[cfg_attr(test, schemars(with = "form::AppName"))] String),
     Pattern(UserPatternSpec),
 }
 
@@ -21,7 +24,8 @@ spec! {
     /// Users whose whole name matches.
     UserPatternSpec {
         /// A pattern of the Rust crate `regex` over the whole name, ASCII, at most 256 bytes. One that matches the
-        /// empty text, or a name in which one character is all there is, is refused. Required.
+        /// empty text, or a name in which one character is all there is, is refused.
+        #[cfg_attr(test, schemars(with = "form::Pattern"))]
         pattern: Spanned<String>,
     }
 }
