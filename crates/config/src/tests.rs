@@ -2,6 +2,7 @@
 
 mod budgets;
 mod doc;
+mod examples;
 mod files;
 mod grants;
 mod meaning;

@@ -184,12 +184,7 @@ impl Place {
                 std::fs::write(to.join(file), text).unwrap();
             }
         }
-        let examples = folder.path().join("config/examples");
-        std::fs::create_dir_all(&examples).unwrap();
-        for file in std::fs::read_dir(repository().join("config/examples")).unwrap() {
-            let file = file.unwrap();
-            std::fs::copy(file.path(), examples.join(file.file_name())).unwrap();
-        }
+        copy(&repository().join("config/examples"), &folder.path().join("config/examples"));
         let mut demo = Running::start(Command::new(env!("CARGO_BIN_EXE_esbgate")).arg("demo"));
         let mut said = BufReader::new(demo.0.stdout.take().unwrap()).lines();
         let mut address = |label: &str| {
@@ -264,6 +259,19 @@ impl Place {
 }
 
 const SECRET: &str = "a-secret-of-the-documents-of-more-than-32-bytes";
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
 
 /// Makes the files that a configuration names, and notes its variables.
 fn provide(text: &str, folder: &Path, variables: &mut Vec<String>) {
