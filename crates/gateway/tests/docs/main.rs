@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at its first fault")]
 
 mod links;
+mod snippets;
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Read as _},
@@ -205,7 +206,8 @@ impl Place {
         command
     }
 
-    fn run(&self, line: &str) {
+    /// Runs a command; says what one of ours printed.
+    fn run(&self, line: &str) -> String {
         let words = words(line);
         let text: Vec<&str> = words.iter().map(String::as_str).collect();
         match text.as_slice() {
@@ -216,6 +218,7 @@ impl Place {
                 let output = self.esbgate(&words).output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);
                 assert!(output.status.success() && !output.stdout.is_empty(), "{line}: {said}");
+                return String::from_utf8(output.stdout).unwrap();
             }
             // It would need a gateway's past; the real parser has the last word.
             ["esbgate", ..] => parses(&words),
@@ -223,6 +226,29 @@ impl Place {
             [program, ..] if ELSEWHERE.contains(program) => paths_exist(&words),
             _ => panic!("a command of a kind that no test knows: {line}"),
         }
+        String::new()
+    }
+
+    /// Does what a document says, in its order: runs its commands, and makes the files that it shows. A key's line is the
+    /// one that `new-key` printed. Says how many commands there were.
+    fn follow(&self, name: &str, text: &str) -> usize {
+        let mut run = 0;
+        let mut proof = None;
+        for block in snippets::blocks(text) {
+            if let Some(file) = block.file() {
+                let path = self.folder.path().join(file);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, with_proof(&block.text, proof.as_deref())).unwrap();
+            }
+            for line in commands(&format!("```{}\n{}```\n", block.language, block.text)) {
+                println!("{name}: {line}");
+                let said = self.run(&line);
+                let printed = said.lines().find(|line| line.trim_start().starts_with("- key:"));
+                proof = printed.map(str::to_owned).or(proof);
+                run += 1;
+            }
+        }
+        run
     }
 
     fn serves(&self, words: &[String]) {
@@ -259,6 +285,18 @@ impl Place {
 }
 
 const SECRET: &str = "a-secret-of-the-documents-of-more-than-32-bytes";
+
+/// A policy of a document with the line of a key that was made, as a reader pastes it.
+fn with_proof(text: &str, proof: Option<&str>) -> String {
+    let line = |line: &str| match proof.filter(|_| line.trim_start().starts_with("- key:")) {
+        Some(proof) => {
+            let indent = line.len() - line.trim_start().len();
+            format!("{:indent$}{}\n", "", proof.trim_start())
+        }
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
 
 /// Copies a folder with all that is in it.
 fn copy(from: &Path, to: &Path) {
@@ -304,11 +342,7 @@ fn every_command_of_the_documents_does_what_it_says() {
     let place = Place::new();
     let mut run = 0;
     for (name, text) in documents() {
-        for line in commands(&text) {
-            println!("{name}: {line}");
-            place.run(&line);
-            run += 1;
-        }
+        run += place.follow(&name, &text);
     }
     assert!(run >= 9, "{run} commands found");
 }
@@ -334,4 +368,12 @@ fn every_command_in_running_text_is_one_that_exists() {
 #[should_panic(expected = "of a kind that no test knows")]
 fn a_command_of_an_unknown_kind_is_not_skipped() {
     Place::new().run("frobnicate --all");
+}
+
+#[test]
+fn a_policy_of_a_document_gets_the_line_of_the_key_that_was_made() {
+    let shown = "proofs:\n      - key: {sha256: \"00\"}\nallow: []\n";
+    let made = with_proof(shown, Some("  - key: {sha256: \"11\"}"));
+    assert_eq!(made, "proofs:\n      - key: {sha256: \"11\"}\nallow: []\n");
+    assert_eq!(with_proof(shown, None), shown);
 }
