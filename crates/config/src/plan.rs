@@ -33,6 +33,12 @@ pub(crate) struct PlannedApp {
 }
 
 impl Plan {
+    /// How many applications it has.
+    #[must_use]
+    pub fn app_count(&self) -> usize {
+        self.apps.len()
+    }
+
     /// Joins the plan with live state.
     #[must_use]
     pub fn bind(self, binding: Binding<'_>) -> Policy {

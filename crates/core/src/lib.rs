@@ -28,6 +28,7 @@ mod prove_app;
 mod received;
 mod record;
 mod rejection;
+mod reload;
 mod risk;
 mod room;
 mod route;
@@ -55,8 +56,8 @@ pub use self::{
     login::{Login, LoginDown, Verdict},
     metrics::{
         AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics,
-        NextPolicyMetrics, OutcomeClass, RecordKind, RiskMetrics, ShadowMetrics, ShadowResult,
-        UpstreamMetrics, UpstreamResult,
+        NextPolicyMetrics, OutcomeClass, RecordKind, ReloadMetrics, RiskMetrics, ShadowMetrics,
+        ShadowResult, UpstreamMetrics, UpstreamResult,
     },
     network::Network,
     once::{FreshCall, Once},
@@ -71,6 +72,7 @@ pub use self::{
     received::{BodyBudget, BodyPermit, CertificateName, Clock, ReceivedAt, ReceivedRequest},
     record::{Intent, Journal, JournalDown, OutcomeRecord, RefusalRecord, Ticket},
     rejection::{AppFault, Rejection, UserFault},
+    reload::{ReloadCause, ReloadRecord, ReloadResult},
     risk::{PatternFault, RiskAction, RiskField, RiskMatch, RiskRule, RiskRules, UNFOLDABLE},
     room::{Room, Rooms},
     route::{MatchRoute, RoutedCall},

@@ -4,6 +4,7 @@
 mod journal;
 mod login;
 mod next_policy;
+mod reload;
 mod risk;
 mod shadow;
 mod upstream;
@@ -25,6 +26,7 @@ pub use self::{
     journal::{JournalMetrics, RecordKind},
     login::{CacheResult, LoginMetrics, LoginResult},
     next_policy::{NextPolicyMetrics, ShadowResult},
+    reload::ReloadMetrics,
     risk::RiskMetrics,
     shadow::ShadowMetrics,
     upstream::{UpstreamMetrics, UpstreamResult},
@@ -121,6 +123,8 @@ pub struct Metrics {
     pub login: LoginMetrics,
     /// The journal's.
     pub journal: JournalMetrics,
+    /// Those of changes of policy.
+    pub reload: ReloadMetrics,
     /// A next policy's.
     pub next_policy: NextPolicyMetrics,
 }
@@ -289,6 +293,7 @@ impl Metrics {
             login: LoginMetrics::register(registry)?,
             journal: JournalMetrics::register(registry)?,
             next_policy: NextPolicyMetrics::register(registry)?,
+            reload: ReloadMetrics::register(registry)?,
             registry: registry.clone(),
         })
     }

@@ -10,8 +10,8 @@ use std::{
 };
 
 use esbgate_core::{
-    Binding, BodyBudget, Clock, HeadRules, JournalMetrics, Ledger, Login, LoginDown, Metrics,
-    Policy, PolicyHandle, ReceivedAt, Rooms, Verdict,
+    BodyBudget, Clock, HeadRules, JournalMetrics, Login, LoginDown, Metrics, ReceivedAt, Rooms,
+    Verdict,
 };
 use esbgate_journal::FileJournal;
 use esbgate_model::{Secret, dialect::Dialect};
@@ -28,6 +28,7 @@ use crate::{
     layers::Telemetry,
     minute::each_minute,
     monitor::Monitor,
+    reload::{self, PolicySettings, Ports, Reloader, begin},
     reread::{Looked, Reread, keep_reading},
     shadow::Shadow,
     stack::{Parts, stack},
@@ -79,8 +80,8 @@ pub struct Settings {
     pub journal: esbgate_journal::Options,
     /// The files whose change needs no restart.
     pub reread: Reread,
-    /// Makes the first generation of policy.
-    pub policy: Box<dyn FnOnce(Binding<'_>) -> Policy + Send>,
+    /// The policy, and where it is read again.
+    pub policy: PolicySettings,
 }
 
 impl std::fmt::Debug for Settings {
@@ -101,6 +102,12 @@ pub enum StartError {
     /// An endpoint of the ESB or the login service is wrong.
     #[error("upstream: {0}")]
     Upstream(#[from] esbgate_upstream::OptionsError),
+    /// What is remembered over a restart cannot be read.
+    #[error("cannot use the state folder {}", .0.display())]
+    State(PathBuf, #[source] std::io::Error),
+    /// The policy would be in force without a record.
+    #[error("cannot record the policy: the journal takes no records")]
+    Unrecorded,
     /// The metrics cannot be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -116,6 +123,7 @@ pub struct Running {
     tasks: TaskTracker,
     servers: JoinSet<()>,
     shadow: Shadow,
+    reloader: Reloader,
     looks: mpsc::Sender<oneshot::Sender<Looked>>,
 }
 
@@ -123,11 +131,10 @@ pub struct Running {
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     let metrics = Metrics::register(&Registry::new(), env!("CARGO_PKG_VERSION"))?;
     let journal = open_journal(settings.journal, &clock, metrics.journal.clone()).await?;
-    let mut ledger = Ledger::default();
-    let binding = Binding { generation: 1, ledger: &mut ledger, metrics: &metrics };
-    let policy = (settings.policy)(binding);
-    metrics.policy_loaded(policy.generation, policy.apps.len(), clock.now().wall);
-    let policy = PolicyHandle::new(policy);
+    let ports =
+        Ports { journal: journal.clone(), metrics: metrics.clone(), clock: Arc::clone(&clock) };
+    let folders = reload::watch(settings.policy.source.path());
+    let (policy, reloader, asked_of_policy, worker) = begin(settings.policy, ports).await?;
     let esb = Esb::new(settings.esb, metrics.upstream.clone())?;
     let login = settings.login.map(|login| LoginService::new(login, metrics.login.clone()));
     let login = MaybeLogin(login.transpose()?);
@@ -184,10 +191,12 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     servers.spawn(async move { probes.serve(listener, None, monitor).await });
     let refusals = journal.clone();
     servers.spawn(each_minute(drain.clone(), move || refusals.sum_up()));
+    servers.spawn(worker.run(asked_of_policy, folders, drain.clone()));
     let (looks, asked) = mpsc::channel(1);
     servers.spawn(keep_reading(settings.reread, asked, metrics, drain.clone()));
     Ok(Running {
         shadow,
+        reloader,
         looks,
         addresses,
         monitor: monitor_address,
@@ -249,6 +258,12 @@ impl Running {
     #[must_use]
     pub fn shadow(&self) -> &Shadow {
         &self.shadow
+    }
+
+    /// The policy in force, and what changes it.
+    #[must_use]
+    pub fn policy(&self) -> &Reloader {
+        &self.reloader
     }
 
     /// Looks now, and not only every ten seconds, whether files of secrets and certificates have changed.

@@ -5,6 +5,7 @@ mod files;
 mod log;
 mod new_key;
 mod policy_check;
+mod rollback;
 mod schema;
 mod serve;
 mod settings;
@@ -33,7 +34,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves callers until it is told to stop (SIGTERM or Ctrl-C).
+    /// Serves callers until it is told to stop (SIGTERM or Ctrl-C). SIGHUP has it look at its files again.
     #[command(after_help = "Example: esbgate serve --config /etc/esbgate/esbgate.yaml")]
     Serve {
         /// The start-up file.
@@ -96,6 +97,18 @@ enum PolicyCommand {
         #[arg(value_name = "FILE", default_value = "policy")]
         of: schema::Of,
     },
+    /// Shows the generations of policy that are kept, and the one that a rollback holds.
+    #[command(
+        after_help = "Example: esbgate policy rollback --config /etc/esbgate/esbgate.yaml --list"
+    )]
+    Rollback {
+        /// The start-up file, which names the state folder.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Lists what is kept.
+        #[arg(long, required = true)]
+        list: bool,
+    },
     /// Makes a key for an application: prints it once, and the line to paste into the policy.
     #[command(after_help = "Example: esbgate policy new-key")]
     NewKey,
@@ -115,6 +128,10 @@ pub fn run(cli: Cli) -> ExitCode {
             command: PolicyCommand::Explain { call, policy, config, at, format },
         } => explain::run(&call, policy.as_deref(), config.as_deref(), at, format),
         Command::Policy { command: PolicyCommand::Schema { of } } => schema::run(of),
+        // There is nothing else that it does: clap requires the word.
+        Command::Policy { command: PolicyCommand::Rollback { config, list: _ } } => {
+            rollback::list(&config)
+        }
         Command::Policy { command: PolicyCommand::NewKey } => new_key::run(),
     }
 }

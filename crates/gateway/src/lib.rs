@@ -8,8 +8,8 @@ mod demo;
 pub mod layers;
 mod minute;
 mod monitor;
-mod policy_files;
 mod regular_file;
+mod reload;
 mod reread;
 pub mod shadow;
 mod sources;
@@ -19,6 +19,10 @@ pub mod state_folder;
 pub use self::{
     boot::{Running, StartError, start},
     clock::SystemClock,
+    reload::{
+        Generation, Hold, PolicySettings, PolicyStatus, ReloadError, Reloaded, Reloader, Shelf,
+        ShelfError,
+    },
     reread::{Looked, Reread},
     sources::Sources,
 };

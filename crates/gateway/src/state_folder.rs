@@ -33,6 +33,11 @@ impl StateFolder {
         Ok(Self(dir.to_owned()))
     }
 
+    /// A folder that is there, for who only looks.
+    pub fn look(dir: &Path) -> io::Result<Self> {
+        std::fs::read_dir(dir).map(|_| Self(dir.to_owned()))
+    }
+
     /// The same for what is within `name`.
     pub fn folder(&self, name: &str) -> io::Result<Self> {
         Self::open(&self.0.join(name))

@@ -14,7 +14,7 @@ use std::{
 
 use esbgate_core::{
     Clock, Intent, Journal, JournalDown, JournalMetrics, OutcomeRecord, RecordKind, RefusalRecord,
-    Rooms, Ticket,
+    ReloadRecord, Rooms, Ticket,
 };
 use esbgate_model::{Secret, hex};
 use tokio::sync::oneshot;
@@ -168,6 +168,15 @@ impl FileJournal {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Returns once what became of a policy is as durable as the journal promises. One at a time is asked for, so
+    /// the queue stays bounded.
+    pub async fn reload(&self, record: &ReloadRecord<'_>) -> Result<(), JournalDown> {
+        let entry = self.0.entry(RecordKind::Reload, line::reload(record)).ok_or(JournalDown)?;
+        let (waiter, told) = oneshot::channel();
+        self.0.queue.send(Message::Deed(entry, waiter)).map_err(|_| JournalDown)?;
+        told.await.unwrap_or(Err(JournalDown))
     }
 
     /// Queues the sums of refusals of unproved callers, which the gateway asks for each minute. Never waits;

@@ -1,6 +1,7 @@
 //! The fields of each kind of record, and what of a call may stand in them.
 
 mod plain;
+mod reload;
 mod run;
 
 use std::{fmt::Write as _, io};
@@ -9,6 +10,7 @@ use esbgate_core::{Intent, Limit, OutcomeRecord, RefusalRecord, RiskMatch};
 use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope, sha256_hex};
 use serde::Serialize;
 
+pub(crate) use self::reload::reload;
 use self::{
     plain::{PlainLine, plain},
     run::{RunLine, run},

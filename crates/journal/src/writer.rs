@@ -39,6 +39,8 @@ pub(crate) enum Message {
     Intent(Entry, Room, oneshot::Sender<Result<Ticket, JournalDown>>),
     Outcome(Entry, Ticket, oneshot::Sender<Result<(), JournalDown>>),
     Refusal(Noted),
+    /// What the gateway itself did.
+    Deed(Entry, oneshot::Sender<Result<(), JournalDown>>),
     /// The sums of one minute.
     Sums(Vec<Noted>),
     Stop(SyncSender<Result<(), JournalDown>>),
@@ -56,6 +58,7 @@ pub(crate) struct Noted {
 enum Waiter {
     Intent(u64, Room, oneshot::Sender<Result<Ticket, JournalDown>>),
     Outcome(Ticket, oneshot::Sender<Result<(), JournalDown>>),
+    Deed(oneshot::Sender<Result<(), JournalDown>>),
 }
 
 pub(crate) struct Writer {
@@ -86,6 +89,10 @@ impl Writer {
                     Message::Outcome(entry, ticket, waiter) => {
                         self.add(&entry);
                         waiters.push(Waiter::Outcome(ticket, waiter));
+                    }
+                    Message::Deed(entry, waiter) => {
+                        self.add(&entry);
+                        waiters.push(Waiter::Deed(waiter));
                     }
                     Message::Refusal(noted) => self.refusals.push_back(noted),
                     Message::Sums(noted) => self.refusals.extend(noted),
@@ -211,6 +218,9 @@ impl Waiter {
             }
             Self::Outcome(ticket, waiter) => {
                 ticket.close();
+                waiter.send(committed).ok();
+            }
+            Self::Deed(waiter) => {
                 waiter.send(committed).ok();
             }
         }

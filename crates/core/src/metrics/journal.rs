@@ -21,6 +21,8 @@ pub enum RecordKind {
     Outcome,
     /// A call was refused.
     Refusal,
+    /// A policy was taken or refused.
+    Reload,
 }
 
 impl RecordKind {
@@ -33,6 +35,7 @@ impl RecordKind {
             Self::Intent => "intent",
             Self::Outcome => "outcome",
             Self::Refusal => "refusal",
+            Self::Reload => "reload",
         }
     }
 }
@@ -40,7 +43,7 @@ impl RecordKind {
 /// The journal's series.
 #[derive(Debug, Clone)]
 pub struct JournalMetrics {
-    records: [IntCounter; 5],
+    records: [IntCounter; 6],
     errors: IntCounter,
     commit: Histogram,
     writable: IntGauge,
@@ -59,6 +62,7 @@ impl JournalMetrics {
             RecordKind::Intent,
             RecordKind::Outcome,
             RecordKind::Refusal,
+            RecordKind::Reload,
         ];
         let opts = histogram(
             "esbgate_journal_commit_duration_seconds",
@@ -85,13 +89,14 @@ impl JournalMetrics {
 
     /// Counts a record.
     pub fn record(&self, kind: RecordKind) {
-        let [start, stop, intent, outcome, refusal] = &self.records;
+        let [start, stop, intent, outcome, refusal, reload] = &self.records;
         match kind {
             RecordKind::Start => start.inc(),
             RecordKind::Stop => stop.inc(),
             RecordKind::Intent => intent.inc(),
             RecordKind::Outcome => outcome.inc(),
             RecordKind::Refusal => refusal.inc(),
+            RecordKind::Reload => reload.inc(),
         }
     }
 

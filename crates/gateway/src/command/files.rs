@@ -6,10 +6,9 @@ use esbgate_config::{Boot, BootDocument, OfflinePlan, Plan, PolicyDocument, Prob
 use esbgate_core::Clock as _;
 
 use crate::{
-    SystemClock,
-    policy_files::texts,
-    regular_file,
-    sources::{Recording, Sources},
+    SystemClock, regular_file,
+    reload::{LONGEST, PolicySource, PolicyTexts},
+    sources::{Recording, Seen, Sources},
 };
 
 /// Two files without a fault.
@@ -18,7 +17,11 @@ pub(super) struct Checked {
     /// What `boot` was made of.
     pub(super) document: BootDocument,
     pub(super) files: Recording,
+    pub(super) source: PolicySource,
+    pub(super) texts: PolicyTexts,
     pub(super) plan: Plan,
+    /// What the policy names.
+    pub(super) seen: Seen,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -26,8 +29,9 @@ pub(super) struct Checked {
 pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, Vec<Problem>> {
     let name = config.display().to_string();
     let document = BootDocument::read(&name, &text(&name)?)?;
-    let policy = policy.map_or_else(|| document.policy(), |path| path.display().to_string());
-    let policy = texts(&policy).and_then(|texts| PolicyDocument::read(&texts));
+    let source = policy.map_or_else(|| document.policy().into(), Path::to_path_buf);
+    let source = PolicySource::new(source);
+    let policy = source.read().and_then(|texts| Ok((source.document(&texts)?, texts)));
     let now = SystemClock::start().now().wall;
     let files = Recording::default();
     let boot = match (document.check(&files), &policy) {
@@ -35,19 +39,27 @@ pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, V
         (Err(problems), Err(more)) => return Err([problems, more.clone()].concat()),
         // What the policy may name is not known; all else that is wrong with it is told beside.
         (Err(mut problems), Ok(policy)) => {
-            problems.extend(policy.check_alone(&Sources, now).err().unwrap_or_default());
+            problems.extend(policy.0.check_alone(&Sources, now).err().unwrap_or_default());
             return Err(problems);
         }
     };
-    let (plan, warnings) = policy?.check(boot.grounds(), &Sources, now)?;
-    Ok(Checked { boot, document, files, plan, warnings })
+    let (policy, texts) = policy?;
+    let named = Recording::default();
+    let (plan, warnings) = policy.check(boot.grounds(), &named, now)?;
+    let seen = named.seen();
+    Ok(Checked { boot, document, files, source, texts, plan, seen, warnings })
+}
+
+/// A policy, a file or a folder.
+fn read(policy: &Path) -> Result<PolicyDocument, Vec<Problem>> {
+    let source = PolicySource::new(policy);
+    source.document(&source.read()?)
 }
 
 /// Checks a policy without a start-up file.
 pub(super) fn alone(policy: &Path) -> Result<(OfflinePlan, Vec<Warning>), Vec<Problem>> {
-    let name = policy.display().to_string();
     let now = SystemClock::start().now().wall;
-    PolicyDocument::read(&texts(&name)?)?.check_alone(&Sources, now)
+    read(policy)?.check_alone(&Sources, now)
 }
 
 /// The policy that is meant where nothing names one.
@@ -63,9 +75,6 @@ pub(super) fn offline(
         None => alone(policy.unwrap_or(Path::new(POLICY))).map(|(plan, _)| plan),
     }
 }
-
-/// Longer files are not even read; what each kind of file may have is told by its reader.
-const LONGEST: u64 = 64 << 20;
 
 pub(super) fn text(path: &str) -> Result<String, Vec<Problem>> {
     regular_file::read_text(Path::new(path), LONGEST)

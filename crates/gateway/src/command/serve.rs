@@ -2,11 +2,12 @@
 
 use std::{error::Error, fmt, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
+use esbgate_core::ReloadCause;
 use esbgate_server::Inherited;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::files::checked;
-use crate::{SystemClock, boot::Settings, start};
+use crate::{Running, SystemClock, boot::Settings, start};
 
 /// The ESB may legally take about 90 seconds (contract esb §5), so a stop waits a little longer.
 const GRACE: Duration = Duration::from_secs(100);
@@ -42,7 +43,9 @@ async fn serve(settings: Settings) -> ExitCode {
         journal = %running.journal_path().display(),
         "serving"
     );
-    stop.told().await;
+    while stop.told().await == Told::LookAgain {
+        look_again(&running).await;
+    }
     tracing::info!("stopping");
     if running.stop(GRACE).await {
         ExitCode::SUCCESS
@@ -51,13 +54,31 @@ async fn serve(settings: Settings) -> ExitCode {
     }
 }
 
+/// Looks at all that may change without a restart; what is wrong is logged where it is found.
+async fn look_again(running: &Running) {
+    let (policy, files) =
+        tokio::join!(running.policy().reload(ReloadCause::Signal), running.look_again());
+    match policy {
+        Ok(reloaded) => tracing::info!(policy = ?reloaded, ?files, "looked again"),
+        Err(error) => tracing::error!(%error, ?files, "looked again: the policy in force stays"),
+    }
+}
+
 /// Linux's number on every platform that is shipped; `SignalKind` does not name it.
 const SIGXFSZ: SignalKind = SignalKind::from_raw(25);
 
-/// The signals that end a gateway.
+/// The signals that a gateway is told by.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
+}
+
+/// What a signal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Stop,
+    LookAgain,
 }
 
 /// An error with what lies behind it, each cause once.
@@ -85,13 +106,16 @@ impl Stop {
         // Under a limit on file sizes the kernel kills who writes on, unless the signal is caught. The
         // write then fails like on a full disk, and the journal refuses calls. Caught once is for good.
         drop(signal(SIGXFSZ)?);
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+        let (interrupt, hangup) = (signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+        Ok(Self { terminate, interrupt, hangup })
     }
 
-    async fn told(&mut self) {
+    async fn told(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            biased;
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::LookAgain,
         }
     }
 }

@@ -11,12 +11,13 @@ use rustls::ClientConfig;
 use super::files::Checked;
 use crate::{
     boot::{ListenerSettings, RequestLimits, Settings},
+    reload::{PolicyGrounds, PolicySettings},
     reread::{Reread, server_tls},
 };
 
 /// The last of the checks: what a start makes of certificates and keys.
 pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Problem>> {
-    let Checked { boot, document, files, plan, .. } = checked;
+    let Checked { boot, document, files, source, texts, plan, seen, warnings } = checked;
     let file = file.display().to_string();
     let problem = |message| vec![Problem::of_file(&file, message)];
     let mut listeners = Vec::new();
@@ -30,7 +31,7 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
         .map(|(listener, tls)| ListenerSettings { address: listener.address.to_string(), tls })
         .collect();
     let tls = boot.upstream_ca.as_deref().map(client_tls).transpose().map_err(problem)?;
-    let limits = boot.limits;
+    let (limits, login) = (boot.limits, boot.login.is_some());
     Ok(Settings {
         listeners,
         inherited: Inherited::none(),
@@ -81,7 +82,15 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
             open_intents: limits.in_flight.into(),
         },
         reread,
-        policy: Box::new(move |binding| plan.bind(binding)),
+        policy: PolicySettings {
+            source,
+            grounds: PolicyGrounds { credentials: boot.credentials, login },
+            state: (&*boot.state).into(),
+            texts,
+            plan,
+            warnings: warnings.len(),
+            seen,
+        },
     })
 }
 

@@ -329,12 +329,13 @@ fn provide(text: &str, folder: &Path, variables: &mut Vec<String>) {
     variables.extend(named("{env: "));
 }
 
-/// A configuration that can be served here: free ports, and a journal that may be written.
+/// A configuration that can be served here: free ports, and folders that may be written.
 fn local(text: &str, folder: &Path) -> String {
-    let journal = folder.join("journal").display().to_string();
+    let within = |name: &str| folder.join(name).display().to_string();
     text.replace("0.0.0.0:8443", "127.0.0.1:0")
         .replace("127.0.0.1:9100", "127.0.0.1:0")
-        .replace("/var/lib/esbgate/journal", &journal)
+        .replace("/var/lib/esbgate/journal", &within("journal"))
+        .replace("/var/lib/esbgate/state", &within("state"))
 }
 
 #[test]

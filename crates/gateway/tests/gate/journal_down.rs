@@ -55,7 +55,7 @@ async fn without_a_record_nothing_runs_and_with_one_again_everything_goes_on_wit
         .map(|record| record["kind"].as_str().unwrap().to_owned())
         .filter(|kind| kind != "refusal")
         .collect();
-    assert_eq!(kinds, ["start", "intent", "outcome", "intent", "outcome", "stop"]);
+    assert_eq!(kinds, ["start", "reload", "intent", "outcome", "intent", "outcome", "stop"]);
 }
 
 #[tokio::test]

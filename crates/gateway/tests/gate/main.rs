@@ -25,6 +25,7 @@ mod must_hold;
 mod proxies;
 mod raw_server;
 mod refusals;
+mod reload;
 mod risk_rules;
 mod risks;
 mod room;

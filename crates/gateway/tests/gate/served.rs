@@ -26,7 +26,7 @@ pub struct Served {
     pub monitor: SocketAddr,
     pub journal: PathBuf,
     pub standin: Standin,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 /// `esbgate serve` on the files of a folder.
@@ -66,7 +66,7 @@ impl Served {
             }),
             child,
             standin,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -98,10 +98,15 @@ impl Served {
         journal(&self.journal).into_iter().filter(|record| record["kind"] == kind).collect()
     }
 
+    /// Sends it a signal.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
+    }
+
     /// Tells it to stop and waits until it has; gives its exit status and the rest of its log.
     pub async fn stop(&mut self) -> (ExitStatus, String) {
-        let pid = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        self.signal("-TERM").await;
         let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
         (status, (&mut self.log).await.unwrap())
     }

@@ -142,9 +142,10 @@ apps:
     )
 }
 
+/// To the day, so that a policy is the same whenever it is written.
 fn in_thirty_days() -> String {
     let now = SystemClock::start().now().wall;
-    (now + jiff::SignedDuration::from_hours(30 * 24)).to_string()
+    (now + jiff::SignedDuration::from_hours(30 * 24)).strftime("%Y-%m-%dT00:00Z").to_string()
 }
 
 /// A gateway that runs.
@@ -178,6 +179,11 @@ impl Gate {
 
     pub async fn by_clock(files: Files, world: World, clock: Arc<dyn Clock>) -> Self {
         let (standin, folder) = files.lay_out(world).await;
+        Self::in_folder(standin, folder, clock).await
+    }
+
+    /// A gateway on files that are laid out.
+    pub async fn in_folder(standin: Standin, folder: TempDir, clock: Arc<dyn Clock>) -> Self {
         let settings = settings(&folder.path().join("esbgate.yaml"));
         let settings = settings.unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
         let running = start(settings, clock).await.unwrap();

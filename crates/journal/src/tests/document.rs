@@ -38,6 +38,48 @@ const MODELLED: [&str; 10] = [
     "host_passwords",
 ];
 
+fn taken() -> ReloadRecord<'static> {
+    ReloadRecord {
+        cause: ReloadCause::Watch,
+        result: ReloadResult::Taken,
+        generation: Some(4),
+        replaces: Some(3),
+        restores: None,
+        overrides: None,
+        sha256: Some("ab"),
+        files: &["policy.yaml"],
+        apps: Some(2),
+        problems: 0,
+        warnings: 1,
+    }
+}
+
+#[tokio::test]
+async fn what_became_of_a_policy_is_on_record_before_it_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.reload(&taken()).await.unwrap();
+    let many = ["f"; 1001];
+    let refused = ReloadRecord {
+        result: ReloadResult::Refused,
+        generation: None,
+        files: &many,
+        problems: 2,
+        ..taken()
+    };
+    journal.reload(&refused).await.unwrap();
+    let lines = lines(&text(journal.path(), 1));
+    let [_, good, bad] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((&good["kind"], &good["cause"]), (&"reload".into(), &"watch".into()));
+    assert_eq!((&good["result"], &good["generation"]), (&"taken".into(), &4.into()));
+    assert_eq!((&good["sha256"], &good["files"][0]), (&"ab".into(), &"policy.yaml".into()));
+    assert_eq!((&bad["result"], &bad["generation"]), (&"refused".into(), &Value::Null));
+    assert_eq!((&bad["problems"], &bad["replaces"]), (&2.into(), &3.into()));
+    assert_eq!(bad["files"]["sha256"].as_str().unwrap().len(), 64);
+    journal.close().unwrap();
+    assert_eq!(journal.reload(&taken()).await, Err(JournalDown));
+}
+
 fn plain_call() -> ComponentCall {
     let document = Document::read(br#"{"bk_biz_id":2,"job_instance_id":1}"#.to_vec()).unwrap();
     let component = Component::named("get_job_instance_status").unwrap();
@@ -53,19 +95,20 @@ async fn every_field_of_every_kind_is_documented_and_no_other() {
     let plain = intend_to(&journal, "get_job_instance_status", &plain_call()).await.unwrap();
     // Refusals have a queue of their own, so their place beside what is awaited is not fixed.
     journal.settle(plain, &outcome()).await.unwrap();
+    journal.reload(&taken()).await.unwrap();
     refuse(&journal);
     refusals::refuse_unproved(&journal, "192.0.2.1", "A");
     journal.close().unwrap();
     let tables = tables();
     let (common, kinds) = tables.split_first().unwrap();
-    let [start, stop, intent, plain, outcome, refusal, sum] = kinds else {
+    let [start, stop, intent, plain, outcome, refusal, sum, reload] = kinds else {
         panic!("{}", kinds.len())
     };
     let mut plain: BTreeSet<String> = plain.union(intent).cloned().collect();
     for name in MODELLED {
         assert!(plain.remove(name), "{name}");
     }
-    let expected = [start, intent, outcome, &plain, outcome, refusal, sum, stop];
+    let expected = [start, intent, outcome, &plain, outcome, reload, refusal, sum, stop];
     let lines = lines(&text(journal.path(), 1));
     let kinds: Vec<_> = lines.iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(lines.len(), expected.len(), "{kinds:?}");

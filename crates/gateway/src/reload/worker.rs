@@ -1,0 +1,349 @@
+//! The task that looks at the policy's files, one look at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use esbgate_config::Problem;
+use esbgate_core::{Clock, Ledger, Metrics, PolicyHandle, ReloadCause};
+use esbgate_journal::FileJournal;
+use tokio::{
+    sync::{mpsc, watch as broadcast},
+    task::JoinError,
+    time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Checked, Command, Generation, Hold, PolicyGrounds, PolicySource, PolicyStatus, PolicyTexts,
+    ReloadError, Reloaded, Shelf, ShelfError, check,
+    take::Offer,
+    watch::{Changes, Folders},
+};
+use crate::sources::Seen;
+
+/// How often files are looked at where nobody tells of a change, as on NFS.
+const EACH: Duration = Duration::from_secs(5);
+/// How long files must stay as they are: who writes them in place is not done in between.
+const QUIET: Duration = Duration::from_millis(25);
+/// Files that change more often than this without a pause are not waited for.
+const RESTLESS: u32 = 80;
+
+/// The policy in force.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub(super) number: u64,
+    pub(super) sha256: Box<str>,
+    pub(super) restores: Option<u64>,
+    /// The files that it names.
+    pub(super) seen: Seen,
+}
+
+/// What the last look saw; the same sight is not looked at again.
+#[derive(Debug, Clone)]
+pub(super) struct Looked {
+    pub(super) read: Result<Box<str>, Vec<Problem>>,
+    pub(super) seen: Seen,
+}
+
+/// All that changes of policy need.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(super) source: PolicySource,
+    pub(super) grounds: Arc<PolicyGrounds>,
+    pub(super) shelf: Shelf,
+    pub(super) journal: FileJournal,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) handle: PolicyHandle,
+    pub(super) ledger: Ledger,
+    pub(super) in_force: InForce,
+    pub(super) hold: Option<Hold>,
+    /// The number that was given last.
+    pub(super) last: u64,
+    /// The hash of the files, as they were read last.
+    pub(super) file: Box<str>,
+    pub(super) looked: Option<Looked>,
+    pub(super) status: broadcast::Sender<PolicyStatus>,
+}
+
+/// Does `work` beside the threads that serve calls.
+pub(super) async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    tokio::task::spawn_blocking(work).await
+}
+
+impl Worker {
+    /// Looks when the files change, each [`EACH`], and when it is asked to, until `drain` is cancelled.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        (mut folders, mut changes): (Folders, Changes),
+        drain: CancellationToken,
+    ) {
+        // At once, because files may have changed since they were read and before they were watched.
+        let mut tick = interval_at(Instant::now(), EACH);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let command = tokio::select! {
+                () = drain.cancelled() => return,
+                Some(command) = commands.recv() => Some(command),
+                () = changes.next() => None,
+                _ = tick.tick() => None,
+            };
+            let renewed = beside(move || {
+                folders.renew();
+                folders
+            });
+            folders = match renewed.await {
+                Ok(folders) => folders,
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            };
+            match command {
+                Some(command) => self.obey(command).await,
+                None => {
+                    let rested = Instant::now() + QUIET;
+                    // Its errors are logged, and told by metrics.
+                    self.reload(ReloadCause::Watch).await.ok();
+                    // A folder in which something always changes must not keep a thread busy.
+                    sleep_until(rested).await;
+                }
+            }
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        // Who asked may have gone.
+        match command {
+            Command::Reload(cause, told) => {
+                let reloaded = self.reload(cause).await;
+                told.send(reloaded).ok();
+            }
+            Command::Rollback(to, told) => {
+                let reloaded = self.roll_back(to).await;
+                told.send(reloaded).ok();
+            }
+            Command::Generations(told) => {
+                told.send(self.generations().await).ok();
+            }
+        }
+    }
+
+    /// Looks at the files, and takes what they say.
+    pub(super) async fn reload(&mut self, cause: ReloadCause) -> Result<Reloaded, ReloadError> {
+        let (read, known) = self.look().await;
+        if known && cause == ReloadCause::Watch {
+            return Ok(self.standing());
+        }
+        match self.settle(read).await {
+            Ok(texts) => self.consider(cause, texts).await,
+            Err(problems) => self.refuse(cause, None, problems, Seen::default()).await,
+        }
+    }
+
+    /// Takes what the files say, or what a rollback holds over them.
+    async fn consider(
+        &mut self,
+        cause: ReloadCause,
+        texts: PolicyTexts,
+    ) -> Result<Reloaded, ReloadError> {
+        self.file = texts.sha256().into();
+        let number = self.last + 1;
+        let hold = self.hold.clone().filter(|hold| hold.overrides == self.file);
+        if self.is_in_force(&texts, hold.as_ref()).await {
+            let seen = self.in_force.seen.clone();
+            self.looked = Some(Looked { read: Ok(self.file.clone()), seen });
+            self.in_step();
+            return Ok(self.standing());
+        }
+        let Some(hold) = hold else { return self.offer(cause, texts, None).await };
+        match self.load(hold.restores).await {
+            Ok(kept) => {
+                let hold = Hold { generation: number, ..hold };
+                self.offer(cause, kept.texts, Some(hold)).await
+            }
+            Err(error) => {
+                let problem = self.problem(error.to_string());
+                self.refuse(cause, None, vec![problem], self.in_force.seen.clone()).await
+            }
+        }
+    }
+
+    /// Checks a policy and takes it.
+    async fn offer(
+        &mut self,
+        cause: ReloadCause,
+        texts: PolicyTexts,
+        hold: Option<Hold>,
+    ) -> Result<Reloaded, ReloadError> {
+        let Checked { found, seen } = self.check(&texts).await;
+        let (plan, warnings) = match found {
+            Ok(found) => found,
+            Err(problems) => return self.refuse(cause, Some(&texts), problems, seen).await,
+        };
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let (number, warnings) = (self.last + 1, warnings.len());
+        self.take(Offer { cause, number, texts, plan, warnings, seen, hold }).await
+    }
+
+    /// The generation in force stays. What is asked for by a rollback says nothing about the files.
+    async fn refuse(
+        &mut self,
+        cause: ReloadCause,
+        texts: Option<&PolicyTexts>,
+        problems: Vec<Problem>,
+        seen: Seen,
+    ) -> Result<Reloaded, ReloadError> {
+        self.refused(cause, texts, &problems).await;
+        let told: Arc<[Problem]> = problems.clone().into();
+        if cause != ReloadCause::Rollback {
+            let read = texts.map(|_| self.file.clone()).ok_or(problems);
+            self.looked = Some(Looked { read, seen });
+            self.out_of_step(Arc::clone(&told));
+        }
+        Err(ReloadError::Refused(told))
+    }
+
+    /// Goes back to a kept generation, and holds it over the files as they are.
+    async fn roll_back(&mut self, to: Option<u64>) -> Result<Reloaded, ReloadError> {
+        let (read, _) = self.look().await;
+        // Files that cannot be read now are taken for those that could be read last.
+        if let Ok(texts) = self.settle(read).await {
+            self.file = texts.sha256().into();
+        }
+        let target = self.target(to).await?;
+        let hold = Hold {
+            generation: self.last + 1,
+            restores: target.number,
+            overrides: self.file.clone(),
+        };
+        // What the files say themselves needs nobody to hold it.
+        let hold = Some(hold).filter(|_| target.sha256 != self.file);
+        if self.is_in_force(&target.texts, hold.as_ref()).await
+            && self.hold.as_ref().map(|hold| &hold.overrides)
+                == hold.as_ref().map(|hold| &hold.overrides)
+        {
+            return Ok(self.standing());
+        }
+        self.offer(ReloadCause::Rollback, target.texts, hold).await
+    }
+
+    /// The kept generation to go back to.
+    async fn target(&self, to: Option<u64>) -> Result<Generation, ReloadError> {
+        if let Some(number) = to {
+            return Ok(self.load(number).await?);
+        }
+        let from = self.in_force.restores.unwrap_or(self.in_force.number);
+        let sha256 = &self.in_force.sha256;
+        let kept = self.generations().await?.into_iter().rev();
+        let mut earlier = kept.filter(|kept| kept.number < from && kept.sha256 != *sha256);
+        earlier.next().ok_or(ReloadError::NoPrevious)
+    }
+
+    /// The files as they are now, and whether the last look saw the same.
+    async fn look(&self) -> (Result<PolicyTexts, Vec<Problem>>, bool) {
+        let (source, looked) = (self.source.clone(), self.looked.clone());
+        let look = beside(move || {
+            let read = source.read();
+            let known = looked.is_some_and(|looked| {
+                let same = match (&read, &looked.read) {
+                    (Ok(texts), Ok(sha256)) => texts.sha256() == &**sha256,
+                    (Err(now), Err(before)) => now == before,
+                    (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+                };
+                same && looked.seen.again() == looked.seen
+            });
+            (read, known)
+        });
+        look.await.unwrap_or_else(|_| (Err(vec![self.problem("reading it failed")]), false))
+    }
+
+    /// The files once they stay as they are.
+    async fn settle(
+        &self,
+        mut read: Result<PolicyTexts, Vec<Problem>>,
+    ) -> Result<PolicyTexts, Vec<Problem>> {
+        for _ in 0..RESTLESS {
+            sleep(QUIET).await;
+            let (again, _) = self.look().await;
+            if again == read {
+                return read;
+            }
+            read = again;
+        }
+        Err(vec![self.problem("it does not stop changing")])
+    }
+
+    /// Whether `texts` are in force, as a rollback holds them or as the files say, with all that they name.
+    async fn is_in_force(&self, texts: &PolicyTexts, hold: Option<&Hold>) -> bool {
+        let in_force = &self.in_force;
+        let same = match hold {
+            Some(hold) => in_force.restores == Some(hold.restores),
+            None => in_force.restores.is_none() && *in_force.sha256 == *texts.sha256(),
+        };
+        let seen = in_force.seen.clone();
+        same && beside(move || seen.again() == seen).await.unwrap_or(false)
+    }
+
+    async fn check(&self, texts: &PolicyTexts) -> Checked {
+        let (source, texts) = (self.source.clone(), texts.clone());
+        let (grounds, now) = (Arc::clone(&self.grounds), self.clock.now().wall);
+        let checked = beside(move || check(&source, &texts, &grounds, now)).await;
+        checked.unwrap_or_else(|_| Checked {
+            found: Err(vec![self.problem("its check ended in a fault of the gateway")]),
+            seen: Seen::default(),
+        })
+    }
+
+    async fn load(&self, number: u64) -> Result<Generation, ShelfError> {
+        let shelf = self.shelf.clone();
+        let loaded = beside(move || shelf.load(number)).await;
+        loaded.unwrap_or(Err(ShelfError::Damaged(number)))
+    }
+
+    async fn generations(&self) -> Result<Vec<Generation>, ReloadError> {
+        let shelf = self.shelf.clone();
+        let listed = beside(move || {
+            let numbers = shelf.numbers().map_err(ShelfError::Folder)?.into_iter();
+            Ok(numbers.filter_map(|number| shelf.load(number).ok()).collect())
+        });
+        listed.await.unwrap_or_else(|panicked| {
+            Err(ShelfError::Folder(std::io::Error::other(panicked)).into())
+        })
+    }
+
+    fn standing(&self) -> Reloaded {
+        let held = self.in_force.restores.is_some();
+        if held {
+            Reloaded::Held(self.in_force.number)
+        } else {
+            Reloaded::Same(self.in_force.number)
+        }
+    }
+
+    fn problem(&self, message: impl Into<Box<str>>) -> Problem {
+        Problem::of_file(&self.source.path().display().to_string(), message)
+    }
+
+    /// The files are in force, or what is held over them.
+    pub(super) fn in_step(&self) {
+        self.tell(Arc::from([]));
+    }
+
+    pub(super) fn out_of_step(&self, problems: Arc<[Problem]>) {
+        self.tell(problems);
+    }
+
+    fn tell(&self, problems: Arc<[Problem]>) {
+        self.metrics.reload.in_step(problems.is_empty());
+        self.metrics.reload.held(self.hold.is_some());
+        self.status.send_modify(|status| {
+            status.generation = self.in_force.number;
+            status.sha256.clone_from(&self.in_force.sha256);
+            status.hold.clone_from(&self.hold);
+            status.problems = problems;
+            status.looks += 1;
+        });
+    }
+}
