@@ -37,9 +37,17 @@ differential: export DIFFERENTIAL_SEED = $(SEED)
 differential: ## what was judged, recorded and sent are one call, in CASES calls from SEED
 	cargo test --profile soak -p esbgate-gateway --test differential -- --nocapture one_call
 
+RELOAD_SECONDS ?= 60
+
+.PHONY: reload-soak
+reload-soak: export RELOAD_SECONDS := $(RELOAD_SECONDS)
+reload-soak: ## a policy replaced ten times a second, well and badly, under 300 calls a second
+	cargo test --profile soak -p esbgate-gateway --test reload_soak -- --ignored --nocapture
+
 .PHONY: soak
-soak: ## the long run that looks for rare faults: a million differential cases
+soak: ## the long runs that look for rare faults: a million differential cases, a minute of changing policies
 	$(MAKE) differential CASES=1000000
+	$(MAKE) reload-soak
 
 FUZZ_SECONDS ?= 60
 

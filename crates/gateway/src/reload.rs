@@ -5,6 +5,7 @@
 
 mod check;
 mod shelf;
+mod sight;
 mod source;
 mod start;
 mod take;

@@ -49,6 +49,10 @@ impl Recording {
 }
 
 impl Seen {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The same files as they are now.
     pub(crate) fn again(&self) -> Self {
         let paths = self.0.keys();

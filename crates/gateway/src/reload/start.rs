@@ -10,8 +10,9 @@ use tokio::sync::{mpsc, watch as broadcast};
 use super::{
     Checked, Command, Generation, Hold, PolicyGrounds, PolicySource, PolicyStatus, PolicyTexts,
     Reloader, Shelf, check,
+    sight::Looked,
     take::{Offer, bind},
-    worker::{InForce, Looked, Worker, beside},
+    worker::{InForce, Worker, beside},
 };
 use crate::{boot::StartError, sources::Seen};
 
@@ -57,30 +58,27 @@ fn remember(dir: &std::path::Path) -> io::Result<Memory> {
     Ok(Memory { shelf, hold, last, newest })
 }
 
+async fn remembered(dir: PathBuf) -> Result<Memory, StartError> {
+    let own = dir.clone();
+    let memory = beside(move || remember(&own)).await;
+    let memory = memory.unwrap_or_else(|panicked| Err(io::Error::other(panicked)));
+    memory.map_err(|error| StartError::State(dir, error))
+}
+
 /// Puts the first policy in force, on record like any other. Its own tests were not run: a restart must not fail on a
 /// date.
 pub(crate) async fn begin(
     settings: PolicySettings,
     ports: Ports,
 ) -> Result<(PolicyHandle, Reloader, mpsc::Receiver<Command>, Worker), StartError> {
-    let dir = settings.state.clone();
-    let state = |error| StartError::State(settings.state.clone(), error);
-    let memory = beside(move || remember(&dir)).await;
-    let memory =
-        memory.unwrap_or_else(|panicked| Err(io::Error::other(panicked))).map_err(state)?;
     let file: Box<str> = settings.texts.sha256().into();
+    let Memory { shelf, hold, last, newest } = remembered(settings.state.clone()).await?;
     let (source, grounds) = (settings.source.clone(), Arc::new(settings.grounds.clone()));
-    let Memory { shelf, hold, last, newest } = memory;
     let had = hold.is_some();
-    let hold = hold.filter(|hold| {
-        let holds = hold.overrides == file;
-        if !holds {
-            tracing::info!(
-                "the policy's files have changed: no rollback is held over them any more"
-            );
-        }
-        holds
-    });
+    let hold = hold.filter(|hold| hold.overrides == file);
+    if had && hold.is_none() {
+        tracing::info!("the policy's files have changed: no rollback is held over them any more");
+    }
     let held = match hold {
         Some(hold) => held(&shelf, hold, &source, &grounds, &*ports.clock).await,
         None => None,

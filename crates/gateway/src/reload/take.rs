@@ -10,7 +10,8 @@ use esbgate_journal::FileJournal;
 
 use super::{
     Generation, Hold, PolicyTexts, ReloadError, Reloaded, ShelfError,
-    worker::{InForce, Looked, Worker, beside},
+    sight::Looked,
+    worker::{InForce, Worker, beside},
 };
 use crate::sources::Seen;
 
@@ -83,24 +84,22 @@ impl Worker {
         let (handle, ledger) = (self.handle.clone(), std::mem::take(&mut self.ledger));
         let place = move |policy| handle.replace(policy);
         (self.ledger, ()) = bind(plan, number, (ledger, self.metrics.clone()), place).await;
-        let now = self.clock.now().wall;
-        self.last = number;
-        self.metrics.policy_loaded(number, apps, now);
-        self.metrics.reload.finished(ReloadResult::Taken);
-        let sha256: Box<str> = texts.sha256().into();
+        let (time, sha256) = (self.clock.now().wall, Box::<str>::from(texts.sha256()));
         tracing::info!(generation = number, %sha256, apps, warnings, cause = cause.as_str(), "policy is in force");
+        self.last = number;
+        self.metrics.policy_loaded(number, apps, time);
+        self.metrics.reload.finished(ReloadResult::Taken);
         let restores = hold.as_ref().map(|hold| hold.restores);
-        self.in_force = InForce { number, sha256: sha256.clone(), restores, seen: seen.clone() };
-        let held = hold.is_some();
-        if !held && self.hold.is_some() {
-            // Where it cannot be taken away, it still holds over files that are there no more.
-            self.write_hold(None).await.ok();
+        self.looked = Some(Looked { read: Ok(self.file.clone()), seen: seen.clone() });
+        self.in_force = InForce { number, sha256: sha256.clone(), restores, seen };
+        let had = std::mem::replace(&mut self.hold, hold).is_some();
+        if self.hold.is_none() {
+            if had {
+                // Where it cannot be taken away, it still holds over files that are there no more.
+                self.write_hold(None).await.ok();
+            }
+            self.keep(Generation { number, time, sha256, apps, texts }).await;
         }
-        self.hold = hold;
-        if !held {
-            self.keep(Generation { number, time: now, sha256, apps, texts }).await;
-        }
-        self.looked = Some(Looked { read: Ok(self.file.clone()), seen });
         self.in_step();
         Ok(Reloaded::Taken(number))
     }

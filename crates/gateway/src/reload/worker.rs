@@ -8,13 +8,14 @@ use esbgate_journal::FileJournal;
 use tokio::{
     sync::{mpsc, watch as broadcast},
     task::JoinError,
-    time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until},
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Checked, Command, Generation, Hold, PolicyGrounds, PolicySource, PolicyStatus, PolicyTexts,
-    ReloadError, Reloaded, Shelf, ShelfError, check,
+    ReloadError, Reloaded, Shelf,
+    sight::{Looked, QUIET},
     take::Offer,
     watch::{Changes, Folders},
 };
@@ -22,11 +23,6 @@ use crate::sources::Seen;
 
 /// How often files are looked at where nobody tells of a change, as on NFS.
 const EACH: Duration = Duration::from_secs(5);
-/// How long files must stay as they are: who writes them in place is not done in between.
-const QUIET: Duration = Duration::from_millis(25);
-/// Files that change more often than this without a pause are not waited for.
-const RESTLESS: u32 = 80;
-
 /// The policy in force.
 #[derive(Debug)]
 pub(super) struct InForce {
@@ -34,13 +30,6 @@ pub(super) struct InForce {
     pub(super) sha256: Box<str>,
     pub(super) restores: Option<u64>,
     /// The files that it names.
-    pub(super) seen: Seen,
-}
-
-/// What the last look saw; the same sight is not looked at again.
-#[derive(Debug, Clone)]
-pub(super) struct Looked {
-    pub(super) read: Result<Box<str>, Vec<Problem>>,
     pub(super) seen: Seen,
 }
 
@@ -241,78 +230,6 @@ impl Worker {
         earlier.next().ok_or(ReloadError::NoPrevious)
     }
 
-    /// The files as they are now, and whether the last look saw the same.
-    async fn look(&self) -> (Result<PolicyTexts, Vec<Problem>>, bool) {
-        let (source, looked) = (self.source.clone(), self.looked.clone());
-        let look = beside(move || {
-            let read = source.read();
-            let known = looked.is_some_and(|looked| {
-                let same = match (&read, &looked.read) {
-                    (Ok(texts), Ok(sha256)) => texts.sha256() == &**sha256,
-                    (Err(now), Err(before)) => now == before,
-                    (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
-                };
-                same && looked.seen.again() == looked.seen
-            });
-            (read, known)
-        });
-        look.await.unwrap_or_else(|_| (Err(vec![self.problem("reading it failed")]), false))
-    }
-
-    /// The files once they stay as they are.
-    async fn settle(
-        &self,
-        mut read: Result<PolicyTexts, Vec<Problem>>,
-    ) -> Result<PolicyTexts, Vec<Problem>> {
-        for _ in 0..RESTLESS {
-            sleep(QUIET).await;
-            let (again, _) = self.look().await;
-            if again == read {
-                return read;
-            }
-            read = again;
-        }
-        Err(vec![self.problem("it does not stop changing")])
-    }
-
-    /// Whether `texts` are in force, as a rollback holds them or as the files say, with all that they name.
-    async fn is_in_force(&self, texts: &PolicyTexts, hold: Option<&Hold>) -> bool {
-        let in_force = &self.in_force;
-        let same = match hold {
-            Some(hold) => in_force.restores == Some(hold.restores),
-            None => in_force.restores.is_none() && *in_force.sha256 == *texts.sha256(),
-        };
-        let seen = in_force.seen.clone();
-        same && beside(move || seen.again() == seen).await.unwrap_or(false)
-    }
-
-    async fn check(&self, texts: &PolicyTexts) -> Checked {
-        let (source, texts) = (self.source.clone(), texts.clone());
-        let (grounds, now) = (Arc::clone(&self.grounds), self.clock.now().wall);
-        let checked = beside(move || check(&source, &texts, &grounds, now)).await;
-        checked.unwrap_or_else(|_| Checked {
-            found: Err(vec![self.problem("its check ended in a fault of the gateway")]),
-            seen: Seen::default(),
-        })
-    }
-
-    async fn load(&self, number: u64) -> Result<Generation, ShelfError> {
-        let shelf = self.shelf.clone();
-        let loaded = beside(move || shelf.load(number)).await;
-        loaded.unwrap_or(Err(ShelfError::Damaged(number)))
-    }
-
-    async fn generations(&self) -> Result<Vec<Generation>, ReloadError> {
-        let shelf = self.shelf.clone();
-        let listed = beside(move || {
-            let numbers = shelf.numbers().map_err(ShelfError::Folder)?.into_iter();
-            Ok(numbers.filter_map(|number| shelf.load(number).ok()).collect())
-        });
-        listed.await.unwrap_or_else(|panicked| {
-            Err(ShelfError::Folder(std::io::Error::other(panicked)).into())
-        })
-    }
-
     fn standing(&self) -> Reloaded {
         let held = self.in_force.restores.is_some();
         if held {
@@ -322,7 +239,7 @@ impl Worker {
         }
     }
 
-    fn problem(&self, message: impl Into<Box<str>>) -> Problem {
+    pub(super) fn problem(&self, message: impl Into<Box<str>>) -> Problem {
         Problem::of_file(&self.source.path().display().to_string(), message)
     }
 

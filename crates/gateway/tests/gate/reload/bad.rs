@@ -1,5 +1,7 @@
 //! Every kind of file that is no policy: none takes effect, and the next good one does.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use super::*;
 
 /// Aliases that would be ten thousand million elements.
@@ -27,7 +29,7 @@ fn kinds() -> Vec<(&'static str, Bad)> {
         assert!(good.contains(from), "{from}");
         Bad::Text(good.replacen(from, to, 1))
     };
-    vec![
+    let mut kinds = vec![
         ("empty", Bad::Text(String::new())),
         ("blank", Bad::Text("\n# nothing\n".into())),
         ("truncated", Bad::Text(half)),
@@ -48,7 +50,12 @@ fn kinds() -> Vec<(&'static str, Bad)> {
         ("a device", Bad::Made("rm \"$1\" && ln -s /dev/zero \"$1\"")),
         ("a link to nowhere", Bad::Made("ln -sf nowhere \"$1\"")),
         ("a link to itself", Bad::Made("ln -sf policy.yaml \"$1\"")),
-    ]
+    ];
+    // Nothing is unreadable for root.
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        kinds.push(("unreadable", Bad::Made("chmod 0 \"$1\"")));
+    }
+    kinds
 }
 
 fn spoil(path: &Path, bad: &Bad) {

@@ -186,3 +186,23 @@ async fn what_is_kept_can_be_listed_beside_a_running_gateway() {
     assert!(lines[2].trim().starts_with("2  20") && !lines[2].contains("held"), "{text}");
     assert_eq!(lines[3].trim(), "9  damaged");
 }
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_in_force_all_the_same_and_what_cannot_be_held_is_not() {
+    let gate = started(1).await;
+    gate.take_each(&[2]).await;
+    let state = gate.folder.path().join("state");
+    // A folder stands where the file would be.
+    std::fs::create_dir(state.join("generations/00000003.json")).unwrap();
+    gate.take_each(&[1]).await;
+    assert!(gate.allows(1).await);
+    assert!(gate.metrics().await.contains("\nesbgate_policy_keep_errors_total 1\n"));
+    assert_eq!(gate.kept().await, [1, 2]);
+    std::fs::create_dir(state.join("rollback.json")).unwrap();
+    assert!(matches!(gate.roll_back(Some(2)).await, Err(ReloadError::Shelf(_))));
+    assert!(gate.allows(1).await && gate.status().hold.is_none());
+    let records = gate.records("reload");
+    assert!(records.iter().all(|record| record["cause"] != "rollback"), "nothing was done");
+    std::fs::remove_dir(state.join("rollback.json")).unwrap();
+    assert_eq!(gate.roll_back(Some(2)).await.unwrap(), Reloaded::Taken(4));
+}
