@@ -10,6 +10,7 @@ use crate::problem::{Problem, nearest};
 
 /// How the user of a call is taken to be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// By a `bk_token` that the login service knows.

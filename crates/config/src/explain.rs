@@ -9,8 +9,8 @@ use esbgate_core::{
     Admit, AppKey, Authenticate, AuthenticatedCall, Authorize, BodyBudget, Bracket as _,
     BudgetLeft, CertificateName, Charge, ChargedCall, FreshCall, Gather as _, HeadRules, Interpret,
     Introspect, Limit, Login, LoginDown, MatchRoute, Metrics, NamedBy, Once, Parse, Peer, Policy,
-    PolicyHandle, ProveApp, Quota, ReceivedAt, ReceivedRequest, Rejection, Stage as _, Trace,
-    TraceSink, UserProof, Verdict,
+    PolicyHandle, ProveApp, Quota, ReceivedAt, ReceivedRequest, Rejection, RiskMatch, Stage as _,
+    Trace, TraceSink, UserProof, Verdict,
 };
 use esbgate_model::{Code, Faults, Name, Secret, sha256};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::{
     call::{Call, Proof},
-    plan::{OfflinePlan, PlannedApp},
+    plan::{OfflinePlan, Plan, PlannedApp},
 };
 
 /// What a walk shows as key or `bk_token`. It opens nothing but the walk's own copy of the policy.
@@ -57,6 +57,8 @@ pub struct Explanation {
     pub rules: Vec<RuleVerdict>,
     /// The rule that allows the call.
     pub rule: Option<Box<str>>,
+    /// The risk rules that it matches, where its script was read.
+    pub risk: Arc<[RiskMatch]>,
     /// What it counts as.
     pub host_runs: u64,
     /// What that is charged as: each host by its weight.
@@ -73,6 +75,17 @@ impl OfflinePlan {
     /// Says what would become of `call` at `at`, under fresh budgets. Only what needs the gateway's machine is not
     /// asked: login service, journal and upstream.
     pub async fn explain(&self, call: &Call, at: Timestamp, metrics: &Metrics) -> Explanation {
+        self.0.explain(call, at, metrics).await
+    }
+}
+
+impl Plan {
+    pub(crate) async fn explain(
+        &self,
+        call: &Call,
+        at: Timestamp,
+        metrics: &Metrics,
+    ) -> Explanation {
         let mut walk = Explanation::default();
         walk.refused = walk.walk(self, call, at, metrics).await.err();
         walk
@@ -82,7 +95,7 @@ impl OfflinePlan {
 impl Explanation {
     async fn walk(
         &mut self,
-        plan: &OfflinePlan,
+        plan: &Plan,
         call: &Call,
         at: Timestamp,
         metrics: &Metrics,
@@ -101,7 +114,9 @@ impl Explanation {
                 verdict: verdict.map_err(|short| (short.code(), short.faults().clone())),
             })
             .collect();
+        let trace = Arc::clone(fresh.authenticated().trace());
         let granted = Authorize.run(fresh);
+        self.risk = trace.risk.get().map(Arc::clone).unwrap_or_default();
         let granted = self.step("Authorize", granted, |granted| {
             format!("rule `{}` covers the whole call", granted.grant())
         })?;

@@ -82,6 +82,10 @@ forms! {
     Zone = {"title": "IANA time zone", "type": "string"},
     /// A day.
     Day = {"title": "`YYYY-MM-DD`", "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
+    /// The parameters of a call.
+    Body = {"title": "keys with values, or a JSON object as a text", "type": ["object", "string", "null"]},
+    /// What allows a call.
+    Allowed = {"title": "a rule's name, or `true`", "type": ["string", "boolean", "number"]},
     /// A language of scripts.
     Language = {"enum": ScriptLanguage::ALL.map(ScriptLanguage::as_str)},
 }

@@ -3,6 +3,7 @@
 //! No I/O: files and variables come through [`Lookup`], time is a value.
 
 mod app_check;
+mod body;
 mod boot;
 mod boot_check;
 mod boot_spec;
@@ -26,6 +27,7 @@ mod picture;
 mod plan;
 mod policy_document;
 mod policy_spec;
+mod policy_test;
 mod problem;
 mod reach_check;
 mod reserved;
@@ -34,6 +36,8 @@ mod schemas;
 mod shape;
 mod switch_check;
 mod term;
+mod test_check;
+mod test_document;
 mod texts;
 mod units;
 mod yaml;
@@ -49,6 +53,7 @@ pub use self::{
     lookup::Lookup,
     plan::{OfflinePlan, Plan},
     policy_document::{Grounds, PolicyDocument},
+    policy_test::{Expect, ExpectedVerdict, Miss, PolicyTest, TestResult},
     problem::{Problem, Warning},
     schemas::{BOOT_SCHEMA, POLICY_SCHEMA},
     texts::PolicyText,

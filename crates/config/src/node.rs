@@ -43,6 +43,8 @@ pub(crate) enum Value {
     Null,
     Bool(bool, String),
     Whole(i64, String),
+    /// Any other number, as it is spelled; a spec takes it for a text.
+    Number(String),
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
@@ -70,9 +72,12 @@ impl Node {
     pub(crate) fn entries(&self) -> &[(Key, Node)] {
         match &self.value {
             Value::Map(map) => map,
-            Value::Null | Value::Bool(..) | Value::Whole(..) | Value::Text(_) | Value::List(_) => {
-                &[]
-            }
+            Value::Null
+            | Value::Bool(..)
+            | Value::Whole(..)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::List(_) => &[],
         }
     }
 
@@ -80,9 +85,12 @@ impl Node {
     pub(crate) fn elements(&self) -> &[Node] {
         match &self.value {
             Value::List(list) => list,
-            Value::Null | Value::Bool(..) | Value::Whole(..) | Value::Text(_) | Value::Map(_) => {
-                &[]
-            }
+            Value::Null
+            | Value::Bool(..)
+            | Value::Whole(..)
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::Map(_) => &[],
         }
     }
 
@@ -91,8 +99,28 @@ impl Node {
         match &self.value {
             Value::List(list) => 1 + list.iter().map(Node::count).sum::<usize>(),
             Value::Map(map) => 1 + map.iter().map(|(_, node)| 1 + node.count()).sum::<usize>(),
-            Value::Null | Value::Bool(..) | Value::Whole(..) | Value::Text(_) => 1,
+            Value::Null
+            | Value::Bool(..)
+            | Value::Whole(..)
+            | Value::Number(_)
+            | Value::Text(_) => 1,
         }
+    }
+
+    /// The entry of this name.
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Node> {
+        let Value::Map(map) = &mut self.value else { return None };
+        map.iter_mut().find(|(key, _)| key.name == name).map(|(_, node)| node)
+    }
+
+    /// The elements of a list.
+    pub(crate) fn elements_mut(&mut self) -> &mut [Node] {
+        if let Value::List(list) = &mut self.value { list } else { &mut [] }
+    }
+
+    /// Takes the value out, and leaves nothing at its place.
+    pub(crate) fn take(&mut self) -> Node {
+        Node { place: self.place, value: std::mem::replace(&mut self.value, Value::Null) }
     }
 
     /// Makes a spec.
@@ -102,7 +130,10 @@ impl Node {
 
     fn text(&self) -> Option<&str> {
         match &self.value {
-            Value::Bool(_, text) | Value::Whole(_, text) | Value::Text(text) => Some(text),
+            Value::Bool(_, text)
+            | Value::Whole(_, text)
+            | Value::Number(text)
+            | Value::Text(text) => Some(text),
             Value::Null | Value::List(_) | Value::Map(_) => None,
         }
     }
@@ -116,7 +147,7 @@ impl<'de> Deserializer<'de> for &Node {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value, _) => visitor.visit_bool(*value),
             Value::Whole(value, _) => visitor.visit_i64(*value),
-            Value::Text(text) => visitor.visit_str(text),
+            Value::Number(text) | Value::Text(text) => visitor.visit_str(text),
             Value::List(list) => visitor.visit_seq(SeqDeserializer::new(list.iter())),
             Value::Map(map) => {
                 visitor.visit_map(MapDeserializer::new(map.iter().map(|(key, node)| (key, node))))
@@ -141,6 +172,7 @@ impl<'de> Deserializer<'de> for &Node {
             Value::Null => visitor.visit_none(),
             Value::Bool(..)
             | Value::Whole(..)
+            | Value::Number(_)
             | Value::Text(_)
             | Value::List(_)
             | Value::Map(_) => visitor.visit_some(self),
@@ -164,6 +196,7 @@ impl<'de> Deserializer<'de> for &Node {
             Value::Null => visitor.visit_seq(SeqDeserializer::new(iter::empty::<&Node>())),
             Value::Bool(..)
             | Value::Whole(..)
+            | Value::Number(_)
             | Value::Text(_)
             | Value::List(_)
             | Value::Map(_) => self.deserialize_any(visitor),
@@ -178,6 +211,7 @@ impl<'de> Deserializer<'de> for &Node {
             }
             Value::Bool(..)
             | Value::Whole(..)
+            | Value::Number(_)
             | Value::Text(_)
             | Value::List(_)
             | Value::Map(_) => self.deserialize_any(visitor),

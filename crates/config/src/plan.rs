@@ -8,12 +8,16 @@ use esbgate_core::{
 };
 use esbgate_model::{Name, Switches, dialect::Credential};
 
+use crate::policy_test::PolicyTest;
+
 /// A policy without a fault: ready to be bound.
 #[derive(Debug)]
 pub struct Plan {
+    /// In the order of their codes.
     pub(crate) apps: Vec<PlannedApp>,
     pub(crate) issuers: Vec<Issuer>,
-    pub(crate) risks: RiskRules,
+    pub(crate) risks: Arc<RiskRules>,
+    pub(crate) tests: Vec<PolicyTest>,
 }
 
 /// An application without its live state.
@@ -72,33 +76,21 @@ impl Plan {
     }
 }
 
-/// A policy without a fault that calls can be held against, and that cannot be served: it may have been checked
-/// where the gateway's secrets are not.
-#[derive(Debug)]
-pub struct OfflinePlan {
-    apps: Vec<PlannedApp>,
-    risks: RiskRules,
-}
-
-impl From<Plan> for OfflinePlan {
-    fn from(plan: Plan) -> Self {
-        Self { apps: plan.apps, risks: plan.risks }
-    }
-}
-
-impl OfflinePlan {
+impl Plan {
     /// The policy of one application, if it is known, under fresh budgets; `prepare` has the last word on it.
     pub(crate) fn policy_of(
         &self,
         code: &str,
         metrics: &Metrics,
-        prepare: impl FnMut(&mut PlannedApp),
+        prepare: impl FnOnce(&mut PlannedApp),
     ) -> Policy {
-        let mut apps =
-            self.apps.iter().filter(|app| app.code.as_str() == code).cloned().collect::<Vec<_>>();
-        apps.iter_mut().for_each(prepare);
+        let mut apps: Vec<_> = self.app(code).cloned().into_iter().collect();
+        if let Some(app) = apps.first_mut() {
+            prepare(app);
+        }
         let mut ledger = Ledger::default();
-        Plan { apps, issuers: Vec::new(), risks: self.risks.clone() }.bind(Binding {
+        let risks = Arc::clone(&self.risks);
+        Plan { apps, issuers: Vec::new(), risks, tests: Vec::new() }.bind(Binding {
             generation: 1,
             ledger: &mut ledger,
             metrics,
@@ -107,6 +99,18 @@ impl OfflinePlan {
 
     /// The application of this code.
     pub(crate) fn app(&self, code: &str) -> Option<&PlannedApp> {
-        self.apps.iter().find(|app| app.code.as_str() == code)
+        let at = self.apps.binary_search_by(|app| app.code.as_str().cmp(code)).ok()?;
+        self.apps.get(at)
+    }
+}
+
+/// A policy without a fault that calls can be held against, and that cannot be served: it may have been checked
+/// where the gateway's secrets are not.
+#[derive(Debug)]
+pub struct OfflinePlan(pub(crate) Plan);
+
+impl From<Plan> for OfflinePlan {
+    fn from(plan: Plan) -> Self {
+        Self(plan)
     }
 }

@@ -26,6 +26,8 @@ use crate::{
     },
     problem::{Faults, Problem, Warning, named},
     risk_check::risks,
+    test_check::tests,
+    test_document::TestDocument,
     texts::{PolicyText, Texts},
     yaml,
 };
@@ -44,6 +46,8 @@ pub struct PolicyDocument {
     pub(crate) apps: BTreeMap<String, AppDocument>,
     holidays: BTreeMap<String, Option<Spanned<HolidaysSpec>>>,
     risks: Vec<Spanned<RiskSpec>>,
+    /// Of the policy itself, and of files beside it.
+    pub(crate) tests: Vec<TestDocument>,
 }
 
 /// One application, read as far as its shape allows.
@@ -81,7 +85,7 @@ impl PolicyDocument {
             return Err(vec![Problem::of_file("policy", "there is no file of a policy")]);
         }
         let texts = Texts::new(files);
-        let roots = yaml::read(&texts)?;
+        let mut roots = yaml::read(&texts)?;
         let mut faults = Faults::new(&texts);
         let specs = roots.iter().filter_map(|root| faults.spec(root, ""));
         let versions = specs.map(|spec: PolicySpec| spec.version).collect();
@@ -104,7 +108,14 @@ impl PolicyDocument {
             .map(|(key, node)| (key.name.clone(), AppDocument::read(key, node, &mut faults)))
             .collect();
         let problems = faults.problems;
-        Ok(Self { texts, problems, versions, defaults, issuers, apps, holidays, risks })
+        let tests = vec![TestDocument::of(&texts, &mut roots)];
+        Ok(Self { texts, problems, versions, defaults, issuers, apps, holidays, risks, tests })
+    }
+
+    /// Adds a file of tests that stands beside the policy.
+    pub fn add_tests(&mut self, file_name: &str, text: &str) -> Result<(), Vec<Problem>> {
+        self.tests.push(TestDocument::read(file_name, text)?);
+        Ok(())
     }
 
     /// Checks what it means; reports every fault at once, those of shape included.
@@ -152,8 +163,24 @@ impl PolicyDocument {
         let known = Known { document: self, grounds, now, calendar };
         let apps = self.apps.iter();
         let apps = apps.filter_map(|(code, one)| app(code, one, &known, &mut faults)).collect();
-        let risks = risks(&self.risks, &mut faults);
-        faults.end(Plan { apps, issuers, risks })
+        let risks = Arc::new(risks(&self.risks, &mut faults));
+        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+        let tests = tests(self, &mut problems, &mut warnings);
+        match faults.end(Plan { apps, issuers, risks, tests }) {
+            Ok((plan, own)) if problems.is_empty() => Ok((plan, [own, warnings].concat())),
+            Ok(_) => Err(problems),
+            Err(own) => Err([own, problems].concat()),
+        }
+    }
+
+    /// Whether all of it has the right shape, so that what it does not name is not there.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// The ids of the risk rules that have a shape.
+    pub(crate) fn risk_ids(&self) -> impl Iterator<Item = &str> {
+        self.risks.iter().map(|risk| risk.value.id.value.as_str())
     }
 
     /// The numbers of applications that have none of their own, if they have the right shape.

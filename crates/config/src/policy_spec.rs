@@ -5,13 +5,14 @@ mod grant;
 mod hours;
 mod issuer;
 mod risk;
+mod test;
 mod user;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 
-pub(crate) use self::{budget::*, grant::*, hours::*, issuer::*, risk::*, user::*};
+pub(crate) use self::{budget::*, grant::*, hours::*, issuer::*, risk::*, test::*, user::*};
 #[cfg(test)]
 use crate::form;
 use crate::node::Spanned;
@@ -55,6 +56,9 @@ spec! {
         /// Applications by code; no two differ in case alone.
         #[cfg_attr(test, schemars(with = "form::Map<form::AppName, AppSpec>"))]
         #[serde(default, rename = "apps")] _apps: Pieces,
+        /// What must become of calls, at most 10,000 with those beside the policy; see [policy.md](policy.md#tests).
+        #[cfg_attr(test, schemars(with = "Vec<TestSpec>"))]
+        #[serde(default, rename = "tests")] _tests: Vec<IgnoredAny>,
     }
 }
 spec! {

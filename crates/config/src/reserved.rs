@@ -23,7 +23,6 @@ const TABLE: &[Reserved] = &[
     reserve("strict", "best_effort", "write strict: without a record nothing is executed"),
     // policy.yaml
     reserve("apps", "freeze", "take the rules out of `allow`"),
-    reserve("apps", "tests", "take them out; `esbgate policy check` is what can be asked"),
     reserve("acts_as", "execution", "every call is sent as one; take the key out"),
 ];
 

@@ -6,6 +6,7 @@ mod examples;
 mod files;
 mod grants;
 mod meaning;
+mod policy_tests;
 mod reserved;
 mod risks;
 mod schema;

@@ -1,6 +1,6 @@
 //! The texts of a document, and the lines of them that problems show.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     node::Place,
@@ -17,8 +17,9 @@ pub struct PolicyText {
 }
 
 /// Files in the order of their names, which a [`Place`] counts.
-#[derive(Debug)]
-pub(crate) struct Texts(Vec<Lined>);
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Texts(Arc<[Lined]>);
 
 #[derive(Debug)]
 struct Lined {
@@ -32,7 +33,7 @@ impl Texts {
         let lined = |file: &PolicyText| Lined { file: file.clone(), lines: OnceLock::new() };
         let mut texts: Vec<Lined> = files.iter().map(lined).collect();
         texts.sort_by(|one, other| one.file.name.cmp(&other.file.name));
-        Self(texts)
+        Self(texts.into())
     }
 
     pub(crate) fn one(name: &str, text: &str) -> Self {

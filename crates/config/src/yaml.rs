@@ -135,7 +135,7 @@ impl Reader<'_> {
             Raw::Whole(value) => {
                 Value::Whole(value, spelled().unwrap_or_else(|| value.to_string()))
             }
-            Raw::Spelled => Value::Text(spelled().unwrap_or_default()),
+            Raw::Spelled => Value::Number(spelled().unwrap_or_default()),
             Raw::Text(text) => Value::Text(text),
             Raw::List(list) => Value::List(list.into_iter().map(|raw| self.node(raw)).collect()),
             Raw::Map(map) => Value::Map(map.into_iter().map(|entry| self.entry(entry)).collect()),

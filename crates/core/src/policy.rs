@@ -277,8 +277,8 @@ pub struct Policy {
 /// The risk rules and their series.
 #[derive(Debug, Default)]
 pub struct Risks {
-    /// The rules.
-    pub rules: RiskRules,
+    /// The rules; shared, because policies of one plan have the same.
+    pub rules: Arc<RiskRules>,
     /// Their series.
     pub metrics: RiskMetrics,
 }

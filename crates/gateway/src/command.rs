@@ -1,10 +1,12 @@
 //! The commands. Exit status: 0 good, 1 a problem was found, 2 wrong use.
 
+mod annotation;
 mod explain;
 mod files;
 mod log;
 mod new_key;
 mod policy_check;
+mod policy_test;
 mod rollback;
 mod schema;
 mod serve;
@@ -71,6 +73,19 @@ enum PolicyCommand {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: Format,
     },
+    /// Runs the policy's tests, those of the folder `tests` beside it included. Exit status 1 where one fails.
+    #[command(after_help = "Example: esbgate policy test config/policy.yaml")]
+    Test {
+        /// The policy; else the one that the start-up file names, else config/policy.yaml.
+        #[arg(value_name = "POLICY")]
+        policy: Option<PathBuf>,
+        /// The start-up file, which is checked as well.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// How results are told.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: Format,
+    },
     /// Says what would become of a call, step by step, without making it. Exit status 1 where it is refused.
     #[command(after_help = "Example: esbgate policy explain config/examples/call.json")]
     Explain {
@@ -123,6 +138,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Demo { once } => crate::demo::run(once),
         Command::Policy { command: PolicyCommand::Check { policy, config, format } } => {
             policy_check::run(policy.as_deref(), config.as_deref(), format)
+        }
+        Command::Policy { command: PolicyCommand::Test { policy, config, format } } => {
+            policy_test::run(policy.as_deref(), config.as_deref(), format)
         }
         Command::Policy {
             command: PolicyCommand::Explain { call, policy, config, at, format },

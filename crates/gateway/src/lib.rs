@@ -15,6 +15,7 @@ pub mod shadow;
 mod sources;
 pub mod stack;
 pub mod state_folder;
+mod test_files;
 
 pub use self::{
     boot::{Running, StartError, start},

@@ -30,7 +30,6 @@ fn every_reserved_name_is_refused_with_what_to_do() {
     let app = "    acts_as: ops_gateway ";
     for (name, from, to) in [
         ("freeze", "\napps:", "\nfreeze: []\napps:"),
-        ("tests", "\napps:", "\ntests: []\napps:"),
         ("execution", app, "    execution: two_phase\n    acts_as: ops_gateway "),
     ] {
         assert!(EXAMPLE.contains(from), "{from}");

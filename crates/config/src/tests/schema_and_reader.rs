@@ -23,6 +23,9 @@ fn document(text: &str) -> Value {
             Read::Null => Value::Null,
             Read::Bool(value, _) => json!(value),
             Read::Whole(value, _) => json!(value),
+            Read::Number(spelled) => {
+                serde_json::from_str(spelled).unwrap_or_else(|_| json!(spelled))
+            }
             Read::Text(text) => json!(text),
             Read::List(list) => list.iter().map(json).collect(),
             Read::Map(map) => {

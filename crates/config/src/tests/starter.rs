@@ -2,6 +2,8 @@
 
 mod corpora;
 
+use std::sync::Arc;
+
 use esbgate_core::RiskRules;
 
 use super::check;
@@ -9,7 +11,7 @@ use super::check;
 const STARTER: &str = include_str!("../../../../config/risks/starter.yaml");
 
 /// The starter rules, compiled.
-fn starter() -> RiskRules {
+fn starter() -> Arc<RiskRules> {
     let checked = check(STARTER);
     let (plan, warnings) = checked.unwrap_or_else(|problems| {
         panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))

@@ -11,6 +11,7 @@ use prometheus::Registry;
 use serde_json::{Value, json};
 
 use super::{
+    annotation::{Annotation, Level},
     files::{offline, text},
     policy_check::Format,
 };
@@ -29,6 +30,7 @@ pub(super) fn run(
             match format {
                 Format::Text => print!("{}", table(&explanation)),
                 Format::Json => println!("{}", object(&explanation)),
+                Format::Github => println!("{}", annotated(call, &explanation)),
             }
             ExitCode::from(u8::from(explanation.refused.is_some()))
         }
@@ -57,7 +59,7 @@ fn explained(
     walk.ok_or_else(|| internal("a step waits for something that is not here"))
 }
 
-fn table(explanation: &Explanation) -> String {
+pub(super) fn table(explanation: &Explanation) -> String {
     let mut out = String::new();
     for step in &explanation.steps {
         let verdict = if step.passed { "passed" } else { "refused" };
@@ -87,7 +89,22 @@ fn table(explanation: &Explanation) -> String {
     out + &format!("  what to do: {}\n", code.hint().en)
 }
 
-fn object(explanation: &Explanation) -> Value {
+/// The verdict at the file of the call.
+fn annotated(call: &Path, explanation: &Explanation) -> String {
+    let refused = explanation.refused.as_ref().map(|rejection| rejection.code().name());
+    let rule = explanation.rule.as_deref().unwrap_or_default();
+    Annotation {
+        level: if refused.is_some() { Level::Error } else { Level::Notice },
+        file: &call.display().to_string(),
+        line: 0,
+        column: 0,
+        title: &refused.map_or(format!("allowed: {rule}"), |code| format!("refused: {code}")),
+        message: &table(explanation),
+    }
+    .to_string()
+}
+
+pub(super) fn object(explanation: &Explanation) -> Value {
     let steps = explanation.steps.iter();
     let steps: Vec<Value> = steps
         .map(|step| json!({"step": step.name, "passed": step.passed, "detail": step.detail}))

@@ -9,6 +9,7 @@ use crate::{
     SystemClock, regular_file,
     reload::{LONGEST, PolicySource, PolicyTexts},
     sources::{Recording, Seen, Sources},
+    test_files::add_tests,
 };
 
 /// Two files without a fault.
@@ -74,6 +75,29 @@ pub(super) fn offline(
         Some(config) => checked(config, policy).map(|checked| checked.plan.into()),
         None => alone(policy.unwrap_or(Path::new(POLICY))).map(|(plan, _)| plan),
     }
+}
+
+/// A policy with its tests, those beside it included: as a start would take it, or without a start-up file on its own.
+pub(super) fn tested(
+    policy: Option<&Path>,
+    config: Option<&Path>,
+) -> Result<OfflinePlan, Vec<Problem>> {
+    let now = SystemClock::start().now().wall;
+    let Some(config) = config else {
+        let document = with_tests(policy.unwrap_or(Path::new(POLICY)))?;
+        return document.check_alone(&Sources, now).map(|(plan, _)| plan);
+    };
+    let checked = checked(config, policy)?;
+    let named = Path::new(&*checked.boot.policy);
+    let document = with_tests(policy.unwrap_or(named))?;
+    let (plan, _) = document.check(checked.boot.grounds(), &Sources, now)?;
+    Ok(plan.into())
+}
+
+fn with_tests(policy: &Path) -> Result<PolicyDocument, Vec<Problem>> {
+    let mut document = read(policy)?;
+    add_tests(policy, &mut document)?;
+    Ok(document)
 }
 
 pub(super) fn text(path: &str) -> Result<String, Vec<Problem>> {

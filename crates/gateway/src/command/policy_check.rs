@@ -6,7 +6,10 @@ use clap::ValueEnum;
 use esbgate_config::{Problem, Warning};
 use serde_json::{Value, json};
 
-use super::files::{POLICY, alone, checked};
+use super::{
+    annotation::{self, Level},
+    files::{POLICY, alone, checked},
+};
 
 /// How problems are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -15,6 +18,8 @@ pub(super) enum Format {
     Text,
     /// One object: `good`, `note` and `problems`, each with severity, file, line, column, path, message and hint.
     Json,
+    /// An annotation for each problem, as GitHub's workflows show it at its line.
+    Github,
 }
 
 pub(super) fn run(policy: Option<&Path>, config: Option<&Path>, format: Format) -> ExitCode {
@@ -35,6 +40,7 @@ pub(super) fn run(policy: Option<&Path>, config: Option<&Path>, format: Format) 
     match format {
         Format::Text => text(&found, note),
         Format::Json => println!("{}", object(&found, note)),
+        Format::Github => print!("{}", annotations(&found)),
     }
     if found.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
@@ -57,6 +63,18 @@ fn text(found: &Result<Vec<Warning>, Vec<Problem>>, note: Option<&str>) {
             eprintln!("esbgate: {} problem(s)", problems.len());
         }
     }
+}
+
+fn annotations(found: &Result<Vec<Warning>, Vec<Problem>>) -> String {
+    let told: Vec<String> = match found {
+        Ok(warnings) => {
+            warnings.iter().map(|warning| annotation::problem(Level::Warning, &warning.0)).collect()
+        }
+        Err(problems) => {
+            problems.iter().map(|one| annotation::problem(Level::Error, one)).collect()
+        }
+    };
+    told.into_iter().map(|line| line + "\n").collect()
 }
 
 fn object(found: &Result<Vec<Warning>, Vec<Problem>>, note: Option<&str>) -> Value {
