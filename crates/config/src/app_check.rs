@@ -62,11 +62,13 @@ pub(crate) fn app(
     let (limits, weights) = limits?;
     Some(PlannedApp {
         code: name?,
+        owner: said.owner.value.as_str().into(),
         keys,
         issuers,
         certificates,
         users,
         acts_as: acts_as?,
+        acting: said.acts_as.as_ref().map_or("", |name| &name.value).into(),
         allow,
         switches,
         http_status: http_status(said.http_status),
@@ -155,7 +157,9 @@ fn acts_as(
     let credentials = grounds.credentials;
     let found = credentials.get(name.value.as_str()).map(Arc::clone);
     if found.is_none() {
-        let hint = nearest(&name.value, credentials.keys().map(|name| &**name));
+        let hint = nearest(&name.value, credentials.keys().map(|name| &**name))
+            .unwrap_or_else(|| "name one of `credentials` in the start-up file".into());
+        let hint = Some(hint);
         faults.hinted(name, path, "unknown credential", hint);
     }
     found
@@ -187,7 +191,9 @@ fn proofs(
                 let name = &jwt.issuer;
                 if !known.document.issuers.contains_key(&name.value) {
                     let names = known.document.issuers.keys().map(String::as_str);
-                    faults.hinted(name, path, "unknown issuer", nearest(&name.value, names));
+                    let hint = nearest(&name.value, names)
+                        .unwrap_or_else(|| "name one of `issuers` of this policy".into());
+                    faults.hinted(name, path, "unknown issuer", Some(hint));
                 }
                 issuers.push(name.value.as_str().into());
             }
@@ -229,11 +235,15 @@ fn exemption(
     }
     let (users, patterns) = exempt(&said.users, &path, faults);
     let Some(text) = &said.expires else {
-        return faults.none(spec, &path, "the exemption has no end: it needs expires");
+        let hint = "add expires: with an instant and its zone, at most 180 days ahead".into();
+        faults.hinted(spec, &path, "the exemption has no end: it needs expires", Some(hint));
+        return None;
     };
     let expires = end(text, &path, known.now, faults)?;
     if expires.duration_since(known.now) > LONGEST_EXEMPTION {
-        return faults.none(text, &path, "an exemption may last at most 180 days from now");
+        let hint = "end it earlier, and renew it when somebody has looked at it again".into();
+        faults.hinted(text, &path, "an exemption may last at most 180 days from now", Some(hint));
+        return None;
     }
     Some(Exemption { users, patterns, expires })
 }

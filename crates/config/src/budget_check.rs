@@ -88,7 +88,8 @@ fn fits(
         let burst = quota.burst;
         if per_call.saturating_mul(weight) > burst.get().into() {
             let message = format!("hosts.per_call {per_call}{times} is over hosts.{name} {burst}");
-            faults.add(&Spanned { place, value: () }, path, message);
+            let hint = format!("lower hosts.per_call or what weighs most, or raise hosts.{name}");
+            faults.hinted(&Spanned { place, value: () }, path, message, Some(hint));
         }
     }
 }

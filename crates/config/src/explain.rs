@@ -142,7 +142,7 @@ impl Explanation {
         let parsed = self.step("Parse", parsed, |_| "one strict JSON object".into())?;
         let routed = MatchRoute(PolicyHandle::new(policy)).run(parsed);
         let routed = self.step("MatchRoute", routed, |routed| routed.component().name().into())?;
-        let app = ProveApp::default().run(routed);
+        let app = ProveApp::unthrottled().run(routed);
         let app = self.step("ProveApp", app, |app| {
             format!("application {}; its proof is taken as shown", app.app().code.as_str())
         })?;

@@ -11,7 +11,9 @@ mod budget_check;
 mod business_check;
 mod call;
 mod ceiling_check;
+mod diff;
 mod distinct;
+mod ends;
 mod explain;
 #[cfg(test)]
 mod form;
@@ -49,6 +51,8 @@ pub use self::{
     },
     boot_spec::Durability,
     call::{Call, Proof},
+    diff::{Change, Effect},
+    ends::{ExemptUser, ExemptionEnd, KeyEnd},
     explain::{Explanation, RuleVerdict, Step},
     lookup::Lookup,
     plan::{OfflinePlan, Plan},

@@ -8,7 +8,7 @@ use esbgate_core::{
 };
 use esbgate_model::{Name, Switches, dialect::Credential};
 
-use crate::policy_test::PolicyTest;
+use crate::{diff::IssuerFacts, policy_test::PolicyTest};
 
 /// A policy without a fault: ready to be bound.
 #[derive(Debug)]
@@ -18,17 +18,22 @@ pub struct Plan {
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) risks: Arc<RiskRules>,
     pub(crate) tests: Vec<PolicyTest>,
+    /// What the policy says of the issuers, for those who compare.
+    pub(crate) issuer_facts: Vec<IssuerFacts>,
 }
 
 /// An application without its live state.
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedApp {
     pub(crate) code: Name,
+    pub(crate) owner: Box<str>,
     pub(crate) keys: Vec<AppKey>,
     pub(crate) issuers: Vec<Box<str>>,
     pub(crate) certificates: Vec<CertificateName>,
     pub(crate) users: Users,
     pub(crate) acts_as: Arc<Credential>,
+    /// Its name in the start-up file.
+    pub(crate) acting: Box<str>,
     pub(crate) allow: Vec<Grant>,
     pub(crate) switches: Switches,
     pub(crate) http_status: HttpStatus,
@@ -90,7 +95,8 @@ impl Plan {
         }
         let mut ledger = Ledger::default();
         let risks = Arc::clone(&self.risks);
-        Plan { apps, issuers: Vec::new(), risks, tests: Vec::new() }.bind(Binding {
+        let (issuers, tests, issuer_facts) = Default::default();
+        Plan { apps, issuers, risks, tests, issuer_facts }.bind(Binding {
             generation: 1,
             ledger: &mut ledger,
             metrics,

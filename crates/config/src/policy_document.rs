@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use crate::{
     app_check::app,
     budget_check::limits,
+    diff::IssuerFacts,
     distinct::distinct,
     hours_check::Calendar,
     issuer_check::issuer,
@@ -166,7 +167,11 @@ impl PolicyDocument {
         let risks = Arc::new(risks(&self.risks, &mut faults));
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let tests = tests(self, &mut problems, &mut warnings);
-        match faults.end(Plan { apps, issuers, risks, tests }) {
+        let facts = self.issuers.iter();
+        let facts = facts
+            .filter_map(|(name, spec)| Some(IssuerFacts::of(name, &spec.as_ref()?.value)))
+            .collect();
+        match faults.end(Plan { apps, issuers, risks, tests, issuer_facts: facts }) {
             Ok((plan, own)) if problems.is_empty() => Ok((plan, [own, warnings].concat())),
             Ok(_) => Err(problems),
             Err(own) => Err([own, problems].concat()),
@@ -181,6 +186,18 @@ impl PolicyDocument {
     /// The ids of the risk rules that have a shape.
     pub(crate) fn risk_ids(&self) -> impl Iterator<Item = &str> {
         self.risks.iter().map(|risk| risk.value.id.value.as_str())
+    }
+
+    /// Where an application, or one of its rules, stands: file, line and column, from 1.
+    #[must_use]
+    pub fn place(&self, app: &str, rule: Option<&str>) -> Option<(&str, u64, u64)> {
+        let app = self.apps.get(app)?;
+        let rule = rule.and_then(|name| {
+            let mut rules = app.rules.iter().map(|rule| &rule.value.name);
+            rules.find(|known| known.value == name)
+        });
+        let place = rule.map_or(app.code.place, |name| name.place);
+        Some((self.texts.name(place), place.line, place.column))
     }
 
     /// The numbers of applications that have none of their own, if they have the right shape.

@@ -164,7 +164,9 @@ impl<'t> Faults<'t> {
             self.warn(at, path, message);
             return None;
         }
-        self.none(at, path, message)
+        let hint = "set it for the gateway's process, or name another";
+        self.hinted(at, path, message, Some(hint.into()));
+        None
     }
 
     pub(crate) fn warn<T>(&mut self, at: &Spanned<T>, path: &str, message: impl Into<String>) {

@@ -1,11 +1,14 @@
 //! Faults have their place and never a secret; the examples load; live state outlives a reload.
 
 mod budgets;
+mod diff;
+mod diff_soundness;
 mod doc;
 mod examples;
 mod files;
 mod grants;
 mod meaning;
+mod pictures;
 mod policy_tests;
 mod reserved;
 mod risks;

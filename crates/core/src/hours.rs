@@ -72,6 +72,14 @@ impl Hours {
         Self { days: week, from, until, zone, holidays }
     }
 
+    /// Whether the rule never holds without one of the hours `outer`, as far as days and times of one clock show it.
+    #[must_use]
+    pub fn within(&self, outer: &Self) -> bool {
+        let days = self.days.iter().zip(&outer.days).all(|(own, outer)| !own || *outer);
+        let clock = self.zone == outer.zone && self.holidays == outer.holidays;
+        clock && days && outer.from <= self.from && self.until <= outer.until
+    }
+
     /// Whether the rule holds.
     #[must_use]
     pub fn hold(&self, at: Timestamp) -> bool {

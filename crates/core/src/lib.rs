@@ -73,7 +73,9 @@ pub use self::{
     record::{Intent, Journal, JournalDown, OutcomeRecord, RefusalRecord, Ticket},
     rejection::{AppFault, Rejection, UserFault},
     reload::{ReloadCause, ReloadRecord, ReloadResult},
-    risk::{PatternFault, RiskAction, RiskField, RiskMatch, RiskRule, RiskRules, UNFOLDABLE},
+    risk::{
+        PatternFault, RiskAction, RiskField, RiskMatch, RiskParts, RiskRule, RiskRules, UNFOLDABLE,
+    },
     room::{Room, Rooms},
     route::{MatchRoute, RoutedCall},
     step::{Bracket, Gather, Stage},

@@ -124,6 +124,15 @@ pub struct ProveApp {
     signatures: Arc<Signatures>,
 }
 
+impl ProveApp {
+    /// The stage without a memory, for calls that nobody makes.
+    #[must_use]
+    pub fn unthrottled() -> Self {
+        let throttle = Arc::new(ProofThrottle(Box::default()));
+        Self { throttle, signatures: Arc::new(Signatures::none()) }
+    }
+}
+
 impl Stage for ProveApp {
     type In = RoutedCall;
     type Out = AppCall;

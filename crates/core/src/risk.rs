@@ -112,6 +112,30 @@ impl RiskRule {
     }
 }
 
+/// What a rule is made of, for those who compare rules.
+#[derive(Debug, Clone, Copy)]
+pub struct RiskParts<'r> {
+    /// The rule's name.
+    pub id: &'r str,
+    /// Languages of the scripts that it reads.
+    pub languages: &'r [ScriptLanguage],
+    /// The pattern.
+    pub pattern: &'r str,
+    /// What is done.
+    pub action: RiskAction,
+    /// What the admins say to do.
+    pub hint: &'r str,
+}
+
+impl RiskRule {
+    /// All of it; a field that a rule gets has to be among them.
+    #[must_use]
+    pub fn parts(&self) -> RiskParts<'_> {
+        let Self { id, languages, pattern, action, hint } = self;
+        RiskParts { id, languages, pattern: pattern.as_str(), action: *action, hint }
+    }
+}
+
 /// The id under which a text that could not be unfolded is told.
 pub const UNFOLDABLE: &str = "unfoldable";
 

@@ -52,6 +52,11 @@ impl Default for Signatures {
 }
 
 impl Signatures {
+    /// A memory of none.
+    pub(crate) fn none() -> Self {
+        Self(Cache::new(0))
+    }
+
     /// Whether the signature holds; asks `verify` unless that is remembered.
     pub(crate) fn holds(&self, mark: Mark, verify: impl FnOnce() -> bool) -> Option<Verified> {
         let known = self.0.get(&mark).is_some();

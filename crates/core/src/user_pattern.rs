@@ -55,7 +55,9 @@ impl UserPattern {
         &self.text
     }
 
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    /// Whether the whole name matches.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
         self.regex.is_match(name.as_bytes())
     }
 }

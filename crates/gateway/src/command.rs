@@ -1,11 +1,14 @@
 //! The commands. Exit status: 0 good, 1 a problem was found, 2 wrong use.
 
 mod annotation;
+mod columns;
+mod exemptions;
 mod explain;
 mod files;
 mod log;
 mod new_key;
 mod policy_check;
+mod policy_diff;
 mod policy_test;
 mod rollback;
 mod schema;
@@ -17,8 +20,8 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
-use self::policy_check::Format;
 pub use self::serve::settings;
+use self::{policy_check::Format, policy_diff::FailOn};
 
 /// What somebody new can run; packages are built without the demo.
 #[cfg(feature = "demo")]
@@ -86,6 +89,24 @@ enum PolicyCommand {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: Format,
     },
+    /// Says who gains and loses which right between two policies. Exit status 1 only with --fail-on.
+    #[command(
+        after_help = "Example: esbgate policy diff old.yaml config/policy.yaml --fail-on widening"
+    )]
+    Diff {
+        /// The policy as it was.
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The policy as it shall be.
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// How changes are told.
+        #[arg(long, value_name = "FORMAT", default_value = "text")]
+        format: Format,
+        /// What exit status 1 stands for.
+        #[arg(long, value_name = "WHAT")]
+        fail_on: Option<FailOn>,
+    },
     /// Says what would become of a call, step by step, without making it. Exit status 1 where it is refused.
     #[command(after_help = "Example: esbgate policy explain config/examples/call.json")]
     Explain {
@@ -105,6 +126,9 @@ enum PolicyCommand {
         #[arg(long, value_name = "FORMAT", default_value = "text")]
         format: Format,
     },
+    /// Lists the exemptions: whose they are, when they end and, with --journal, when they were last used.
+    #[command(after_help = "Example: esbgate policy exemptions config/policy.yaml --within 60d")]
+    Exemptions(exemptions::Asked),
     /// Prints the JSON Schema of a file, for editors and pipelines.
     #[command(after_help = "Example: esbgate policy schema esbgate")]
     Schema {
@@ -142,9 +166,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Policy { command: PolicyCommand::Test { policy, config, format } } => {
             policy_test::run(policy.as_deref(), config.as_deref(), format)
         }
+        Command::Policy { command: PolicyCommand::Diff { old, new, format, fail_on } } => {
+            policy_diff::run(&old, &new, format, fail_on)
+        }
         Command::Policy {
             command: PolicyCommand::Explain { call, policy, config, at, format },
         } => explain::run(&call, policy.as_deref(), config.as_deref(), at, format),
+        Command::Policy { command: PolicyCommand::Exemptions(asked) } => exemptions::run(&asked),
         Command::Policy { command: PolicyCommand::Schema { of } } => schema::run(of),
         // There is nothing else that it does: clap requires the word.
         Command::Policy { command: PolicyCommand::Rollback { config, list: _ } } => {

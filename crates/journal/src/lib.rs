@@ -4,6 +4,7 @@
 //! journal promises that, one sync. Nobody is told yes before that.
 
 mod append;
+mod intents;
 mod keyed;
 mod line;
 mod segment;
@@ -11,7 +12,10 @@ mod unmade;
 mod unproved;
 mod writer;
 
-pub use self::append::{Durability, FileJournal, OpenError, Options};
+pub use self::{
+    append::{Durability, FileJournal, OpenError, Options},
+    intents::{RecordedCall, Scan, intents},
+};
 
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod document;
+mod intents;
 mod refusals;
 mod release;
 

@@ -162,6 +162,18 @@ impl CallbackPrefix {
         if url.query().is_empty() { Ok(Self(url)) } else { Err(CallbackFault::Syntax) }
     }
 
+    /// The prefix, as it is compared.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Whether it covers all that `other` covers.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        self.covers(&other.0)
+    }
+
     /// Whether `url` is of the same origin and at or below the path.
     #[must_use]
     pub fn covers(&self, url: &CallbackUrl) -> bool {

@@ -44,8 +44,7 @@ spec! {
         app: Spanned<String>,
         /// The user's name.
         user: Spanned<String>,
-        /// How the user is known.
-        #[cfg_attr(test, schemars(extend("default" = "as `policy explain`")))]
+        /// How the user is known; without it as `policy explain` does.
         proof: Option<Proof>,
         /// The caller's address.
         peer: Option<Spanned<String>>,

@@ -52,7 +52,7 @@ pub(super) fn checked(config: &Path, policy: Option<&Path>) -> Result<Checked, V
 }
 
 /// A policy, a file or a folder.
-fn read(policy: &Path) -> Result<PolicyDocument, Vec<Problem>> {
+pub(super) fn read(policy: &Path) -> Result<PolicyDocument, Vec<Problem>> {
     let source = PolicySource::new(policy);
     source.document(&source.read()?)
 }
