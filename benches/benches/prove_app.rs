@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use esbgate_core::{
-    App, BodyBudget, Carrier, Claims, HeadRules, Issuer, IssuerKey, Ledger, Limits, MatchRoute,
-    Metrics, Parse, Peer, Policy, PolicyHandle, ProveApp, Quota, ReceivedAt, ReceivedRequest,
-    Risks, RoutedCall, Stage, Trace, TraceSink,
+    App, BodyBudget, Carrier, Claims, Freezes, HeadRules, Issuer, IssuerKey, Ledger, Limits,
+    MatchRoute, Metrics, Parse, Peer, Policy, PolicyHandle, ProveApp, Quota, ReceivedAt,
+    ReceivedRequest, Risks, RoutedCall, Stage, Trace, TraceSink,
 };
 use esbgate_model::{
     Name, Switches,
@@ -62,6 +62,7 @@ impl Caller {
             apps: [(app.code.clone(), Arc::new(app))].into(),
             issuers: vec![issuer],
             risks: Risks::default(),
+            freezes: Freezes::default(),
         };
         let head = HeadRules { hosts: vec!["gate".into()], ..HeadRules::default() };
         let parse = Parse(Arc::new(head));

@@ -8,6 +8,7 @@ mod app;
 mod atom;
 mod cover;
 mod dimension;
+mod freeze;
 mod issuer;
 mod limit;
 mod networks;
@@ -16,7 +17,7 @@ mod rule;
 mod target;
 
 pub(crate) use self::issuer::IssuerFacts;
-use self::{app::apps, issuer::issuers, risk::risks};
+use self::{app::apps, freeze::freezes, issuer::issuers, risk::risks};
 use crate::plan::{OfflinePlan, Plan};
 
 /// What a change does to rights.
@@ -73,11 +74,24 @@ impl OfflinePlan {
     /// What `new` changes, by application.
     #[must_use]
     pub fn diff(&self, new: &OfflinePlan) -> Vec<Change> {
-        let Plan { apps: old_apps, issuers: _, risks: old_risks, tests: _, issuer_facts: before } =
-            &self.0;
-        let Plan { apps: new_apps, issuers: _, risks: new_risks, tests: _, issuer_facts: after } =
-            &new.0;
+        let Plan {
+            apps: old_apps,
+            issuers: _,
+            risks: old_risks,
+            freezes: stopped,
+            tests: _,
+            issuer_facts: before,
+        } = &self.0;
+        let Plan {
+            apps: new_apps,
+            issuers: _,
+            risks: new_risks,
+            freezes: stops,
+            tests: _,
+            issuer_facts: after,
+        } = &new.0;
         let mut changes = Changes::default();
+        freezes(stopped, stops, &mut changes);
         issuers(before, after, &mut changes);
         risks(old_risks, new_risks, &mut changes);
         apps(old_apps, new_apps, old_risks, new_risks, &mut changes);

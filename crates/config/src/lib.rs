@@ -17,6 +17,7 @@ mod ends;
 mod explain;
 #[cfg(test)]
 mod form;
+mod freeze_check;
 mod grant_check;
 mod hours_check;
 mod issuer_check;

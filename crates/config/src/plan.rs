@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use esbgate_core::{
-    App, AppKey, Binding, CertificateName, Grant, HttpStatus, Issuer, Ledger, Limits, Metrics,
-    Policy, RiskRules, Risks, Users, Weights, shadowed,
+    App, AppKey, Binding, CertificateName, Freeze, Freezes, Grant, HttpStatus, Issuer, Ledger,
+    Limits, Metrics, Policy, RiskRules, Risks, Users, Weights, shadowed,
 };
 use esbgate_model::{Name, Switches, dialect::Credential};
 
@@ -20,6 +20,7 @@ pub struct Plan {
     pub(crate) tests: Vec<PolicyTest>,
     /// What the policy says of the issuers, for those who compare.
     pub(crate) issuer_facts: Vec<IssuerFacts>,
+    pub(crate) freezes: Vec<Freeze>,
 }
 
 /// An application without its live state.
@@ -77,7 +78,8 @@ impl Plan {
         let apps = apps.collect();
         let metrics = binding.metrics.risks(&self.risks);
         let risks = Risks { rules: self.risks, metrics };
-        Policy { generation: binding.generation, apps, issuers: self.issuers, risks }
+        let freezes = Freezes { policy: self.freezes, admin: binding.ledger.frozen().clone() };
+        Policy { generation: binding.generation, apps, issuers: self.issuers, risks, freezes }
     }
 }
 
@@ -96,7 +98,8 @@ impl Plan {
         let mut ledger = Ledger::default();
         let risks = Arc::clone(&self.risks);
         let (issuers, tests, issuer_facts) = Default::default();
-        Plan { apps, issuers, risks, tests, issuer_facts }.bind(Binding {
+        let freezes = self.freezes.clone();
+        Plan { apps, issuers, risks, tests, issuer_facts, freezes }.bind(Binding {
             generation: 1,
             ledger: &mut ledger,
             metrics,

@@ -16,6 +16,7 @@ use crate::{
     budget_check::limits,
     diff::IssuerFacts,
     distinct::distinct,
+    freeze_check::freezes,
     hours_check::Calendar,
     issuer_check::issuer,
     lookup::Lookup,
@@ -23,7 +24,8 @@ use crate::{
     node::{Key, Node, Place, Spanned},
     plan::{OfflinePlan, Plan},
     policy_spec::{
-        AppSpec, DefaultsSpec, GrantSpec, HolidaysSpec, IssuerSpec, PolicySpec, RiskSpec,
+        AppSpec, DefaultsSpec, FreezeSpec, GrantSpec, HolidaysSpec, IssuerSpec, PolicySpec,
+        RiskSpec,
     },
     problem::{Faults, Problem, Warning, named},
     risk_check::risks,
@@ -49,6 +51,7 @@ pub struct PolicyDocument {
     risks: Vec<Spanned<RiskSpec>>,
     /// Of the policy itself, and of files beside it.
     pub(crate) tests: Vec<TestDocument>,
+    freezes: Vec<Spanned<FreezeSpec>>,
 }
 
 /// One application, read as far as its shape allows.
@@ -104,13 +107,26 @@ impl PolicyDocument {
         });
         let holidays = holidays.collect();
         let risks = merged.list("risks").filter_map(|node| faults.spec(node, "risks")).collect();
+        let freezes = merged.list("freeze");
+        let freezes = freezes.filter_map(|node| faults.spec(node, "freeze")).collect();
         let apps = merged.names("apps", &mut faults).into_iter();
         let apps = apps
             .map(|(key, node)| (key.name.clone(), AppDocument::read(key, node, &mut faults)))
             .collect();
         let problems = faults.problems;
         let tests = vec![TestDocument::of(&texts, &mut roots)];
-        Ok(Self { texts, problems, versions, defaults, issuers, apps, holidays, risks, tests })
+        Ok(Self {
+            texts,
+            problems,
+            versions,
+            defaults,
+            issuers,
+            apps,
+            holidays,
+            risks,
+            freezes,
+            tests,
+        })
     }
 
     /// Adds a file of tests that stands beside the policy.
@@ -165,13 +181,15 @@ impl PolicyDocument {
         let apps = self.apps.iter();
         let apps = apps.filter_map(|(code, one)| app(code, one, &known, &mut faults)).collect();
         let risks = Arc::new(risks(&self.risks, &mut faults));
+        let codes = self.apps.keys().map(String::as_str);
+        let freezes = freezes(&self.freezes, &codes, now, &mut faults);
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let tests = tests(self, &mut problems, &mut warnings);
         let facts = self.issuers.iter();
         let facts = facts
             .filter_map(|(name, spec)| Some(IssuerFacts::of(name, &spec.as_ref()?.value)))
             .collect();
-        match faults.end(Plan { apps, issuers, risks, tests, issuer_facts: facts }) {
+        match faults.end(Plan { apps, issuers, risks, tests, issuer_facts: facts, freezes }) {
             Ok((plan, own)) if problems.is_empty() => Ok((plan, [own, warnings].concat())),
             Ok(_) => Err(problems),
             Err(own) => Err([own, problems].concat()),

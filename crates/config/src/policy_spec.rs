@@ -1,6 +1,7 @@
 //! The shape of `policy.yaml`. Unknown keys are refused; what is absent allows nothing.
 
 mod budget;
+mod freeze;
 mod grant;
 mod hours;
 mod issuer;
@@ -12,7 +13,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 
-pub(crate) use self::{budget::*, grant::*, hours::*, issuer::*, risk::*, test::*, user::*};
+pub(crate) use self::{
+    budget::*, freeze::*, grant::*, hours::*, issuer::*, risk::*, test::*, user::*,
+};
 #[cfg(test)]
 use crate::form;
 use crate::node::Spanned;
@@ -53,6 +56,9 @@ spec! {
         /// What scripts are read for; see [risks.md](risks.md).
         #[cfg_attr(test, schemars(with = "Vec<RiskSpec>", length(max = 200)))]
         #[serde(default, rename = "risks")] _risks: Vec<IgnoredAny>,
+        /// What is stopped for a while, whatever is granted.
+        #[cfg_attr(test, schemars(with = "Vec<FreezeSpec>", length(max = 1000)))]
+        #[serde(default, rename = "freeze")] _freeze: Vec<IgnoredAny>,
         /// Applications by code; no two differ in case alone.
         #[cfg_attr(test, schemars(with = "form::Map<form::AppName, AppSpec>"))]
         #[serde(default, rename = "apps")] _apps: Pieces,

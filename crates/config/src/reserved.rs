@@ -22,7 +22,6 @@ const TABLE: &[Reserved] = &[
     reserve("hmac_key", "retain", "remove old folders below `dir` by a job of your own"),
     reserve("strict", "best_effort", "write strict: without a record nothing is executed"),
     // policy.yaml
-    reserve("apps", "freeze", "take the rules out of `allow`"),
     reserve("acts_as", "execution", "every call is sent as one; take the key out"),
 ];
 

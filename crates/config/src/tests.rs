@@ -6,6 +6,7 @@ mod diff_soundness;
 mod doc;
 mod examples;
 mod files;
+mod freezes;
 mod grants;
 mod meaning;
 mod pictures;
@@ -103,7 +104,6 @@ fn every_fault_has_its_line_and_words() {
         ("cookie: false", "cokie: false", "unknown key `cokie`"),
         ("cookie: false", "token: false", "duplicate key"),
         ("version: 1", "version: 2", "only version 1"),
-        ("\napps:", "\nfreeze: []\napps:", "`freeze` is not available in this version"),
     ];
     for (from, to, words) in table {
         let (text, problems) = broken(from, to);

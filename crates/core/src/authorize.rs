@@ -1,4 +1,4 @@
-//! Establishes the rule that allows the call. One rule must cover the whole call.
+//! Establishes the rule that allows the call. One rule must cover the whole call, and nothing may stop it.
 
 use std::{cell::OnceCell, sync::Arc};
 
@@ -69,6 +69,7 @@ impl Stage for Authorize {
     type Out = GrantedCall;
 
     fn run(&self, fresh: FreshCall) -> Result<GrantedCall, Rejection> {
+        not_frozen(&fresh)?;
         let Covered { grant, place, host_runs, risk } = covering(&fresh)?;
         Ok(GrantedCall { fresh, grant, place, host_runs, risk })
     }
@@ -86,6 +87,18 @@ impl Authorize {
             let verdict = judge.verdict(grant);
             (grant, verdict.map_err(|short| judge.told(short, std::slice::from_ref(grant))))
         })
+    }
+}
+
+/// First, so that nothing else is judged or counted of a call that is stopped.
+fn not_frozen(fresh: &FreshCall) -> Result<(), Rejection> {
+    let call = fresh.authenticated().call();
+    let app_call = call.admitted().app_call();
+    let routed = app_call.routed();
+    let (app, at) = (&app_call.app().code, routed.parsed().received_at().wall);
+    match routed.policy().freezes.stopping(app, routed.component(), call.asked(), at) {
+        Some(faults) => Err(Rejection::Frozen(Box::new(faults))),
+        None => Ok(()),
     }
 }
 

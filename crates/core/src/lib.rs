@@ -9,6 +9,7 @@ mod authenticate;
 mod authorize;
 mod bucket;
 mod charge;
+mod freeze;
 mod head_fault;
 mod hours;
 mod interpret;
@@ -46,6 +47,7 @@ pub use self::{
     authorize::{Authorize, GrantedCall, Shortfall},
     bucket::{Bucket, Charge as Paid, Left, Quota, Refused},
     charge::{Charge, ChargedCall},
+    freeze::{Freeze, FreezeHandle, FreezeSubject, Freezes, FrozenScript},
     head_fault::HeadFault,
     hours::{Holidays, Hours},
     interpret::{Call, Interpret},

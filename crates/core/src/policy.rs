@@ -14,8 +14,8 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 
 use crate::{
-    Bucket, CertificateName, GrantLimits, GrantState, Hours, Limits, Quota, RiskRules, Rooms,
-    UserPattern, Weights,
+    Bucket, CertificateName, FreezeHandle, Freezes, GrantLimits, GrantState, Hours, Limits, Quota,
+    RiskRules, Rooms, UserPattern, Weights,
     jwt::Issuer,
     metrics::{AppMetrics, Metrics, RiskMetrics},
 };
@@ -272,6 +272,8 @@ pub struct Policy {
     pub issuers: Vec<Issuer>,
     /// What scripts are read for.
     pub risks: Risks,
+    /// What is stopped.
+    pub freezes: Freezes,
 }
 
 /// The risk rules and their series.
@@ -302,6 +304,7 @@ pub struct Ledger {
     // Applications, rules and limits that a policy does not name any more are kept: one that comes back must not come
     // back full.
     apps: HashMap<Name, Kept>,
+    frozen: FreezeHandle,
 }
 
 /// What is known of an application.
@@ -315,6 +318,12 @@ struct Kept {
 }
 
 impl Ledger {
+    /// Where the freezes of an admin are; every generation of policy looks here.
+    #[must_use]
+    pub fn frozen(&self) -> &FreezeHandle {
+        &self.frozen
+    }
+
     /// The state of an application and its rules under their limits. What was spent of a budget stays spent, and who
     /// is inside stays counted, whatever the numbers become.
     pub fn state(&mut self, app: &Name, limits: Limits, allow: &[Grant]) -> AppState {

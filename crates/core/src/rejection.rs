@@ -70,6 +70,9 @@ pub enum Rejection {
     /// There is no ledger for a keyed call.
     #[error("no idempotency ledger")]
     Keyed,
+    /// What the call is about is stopped.
+    #[error("frozen: {0}")]
+    Frozen(Box<Faults>),
     /// No grant covers the call.
     #[error("not granted: {code:?} {faults}")]
     NotGranted {
@@ -186,6 +189,7 @@ impl Rejection {
             Self::UserUnproved(UserFault::NotExempt) => Code::UserNotExempt,
             Self::UserUnproved(UserFault::Expired) => Code::ExemptionExpired,
             Self::Keyed => Code::IdempotencyUnavailable,
+            Self::Frozen(_) => Code::Frozen,
             Self::TooManyHosts { .. } => Code::HostsPerCallExceeded,
             Self::HostRunsSpent { .. } => Code::HostBudgetSpent,
             Self::Unrecorded(_) => Code::AuditUnavailable,
@@ -215,6 +219,7 @@ impl Rejection {
             | Self::LoginDown(_)
             | Self::UserUnproved(_)
             | Self::Keyed
+            | Self::Frozen(_)
             | Self::NotGranted { .. }
             | Self::TooManyHosts { .. }
             | Self::HostRunsSpent { .. }
@@ -241,6 +246,7 @@ impl Rejection {
             | Self::Faulty(_)
             | Self::UserUnproved(_)
             | Self::Keyed
+            | Self::Frozen(_)
             | Self::NotGranted { .. }
             | Self::TooManyHosts { .. }
             | Self::Internal
@@ -254,6 +260,7 @@ impl Rejection {
         match self {
             Self::Malformed { faults, .. } | Self::NotGranted { faults, .. } => Some(faults),
             Self::Faulty(faults)
+            | Self::Frozen(faults)
             | Self::CallsSpent { faults, .. }
             | Self::TooManyHosts { faults, .. }
             | Self::HostRunsSpent { faults, .. } => Some(faults),
@@ -295,6 +302,7 @@ impl Rejection {
             | Self::SlotsTaken
             | Self::Faulty(_)
             | Self::UserUnproved(_)
+            | Self::Frozen(_)
             | Self::NotGranted { .. }
             | Self::TooManyHosts { .. }
             | Self::HostRunsSpent { .. } => OutcomeClass::Rejected,

@@ -15,10 +15,10 @@ use std::{
 
 use esbgate_core::{
     AccountGrant, Admit, AdmittedCall, Allow, App, AppKey, Authenticate, Authorize, BodyBudget,
-    Bracket, BusinessGrant, Charge, Exemption, Gather, Grant, HeadRules, Intent, Interpret,
-    Introspect, Journal, JournalDown, JournaledCall, Ledger, Limits, Login, LoginDown, MatchRoute,
-    Metrics, NotSent, Once, OutcomeRecord, Parse, Peer, Policy, PolicyHandle, Prepare, ProveApp,
-    Quota, ReceivedAt, ReceivedRequest, RefusalRecord, Risks, Rooms, ScriptGrant, Stage,
+    Bracket, BusinessGrant, Charge, Exemption, Freezes, Gather, Grant, HeadRules, Intent,
+    Interpret, Introspect, Journal, JournalDown, JournaledCall, Ledger, Limits, Login, LoginDown,
+    MatchRoute, Metrics, NotSent, Once, OutcomeRecord, Parse, Peer, Policy, PolicyHandle, Prepare,
+    ProveApp, Quota, ReceivedAt, ReceivedRequest, RefusalRecord, Risks, Rooms, ScriptGrant, Stage,
     TargetGrant, Ticket, Trace, TraceSink, Users, Verdict, WriteAhead,
 };
 use esbgate_model::{
@@ -144,6 +144,7 @@ fn admitted() -> AdmittedCall {
         apps: [(app.code.clone(), Arc::new(app))].into(),
         issuers: vec![],
         risks: Risks::default(),
+        freezes: Freezes::default(),
     };
     let head = HeadRules { hosts: vec!["gate".into()], ..HeadRules::default() };
     let mut headers = HeaderMap::new();

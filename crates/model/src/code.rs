@@ -214,6 +214,12 @@ codes! {
         hint "nothing was run; try again shortly"
         zh "登录服务无响应，暂时无法验证用户"
         hint "脚本没有执行，可稍后重试";
+    /// A freeze stops the call.
+    Frozen = 1649018 "FROZEN" FORBIDDEN No Policy
+        en "what the call is about is frozen: the platform has stopped it for now"
+        hint "nothing was run; `faults` says why and until when"
+        zh "平台已冻结此类操作，调用未执行"
+        hint "脚本没有执行；faults 给出冻结原因和截止时间";
     /// No grant covers the component.
     AppNoPermission = 1640301 "APP_NO_PERMISSION" FORBIDDEN No Policy
         en "no grant of the application covers this component"

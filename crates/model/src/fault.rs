@@ -111,6 +111,13 @@ pub enum Rule {
     },
     /// A limit of the policy.
     Limit,
+    /// Stopped by a freeze.
+    Frozen {
+        /// Why, in the language that the admins wrote.
+        reason: Arc<str>,
+        /// The first instant at which it no longer holds, if it ends.
+        until: Option<Box<str>>,
+    },
     /// Matched by a risk rule of the policy.
     Risk {
         /// The rule's id.
@@ -172,6 +179,7 @@ impl Rule {
         "not_granted",
         "outside_hours",
         "limit",
+        "frozen",
         "risk",
     ];
 
@@ -210,6 +218,7 @@ impl Rule {
             Self::NotGranted => "not_granted",
             Self::OutsideHours { .. } => "outside_hours",
             Self::Limit => "limit",
+            Self::Frozen { .. } => "frozen",
             Self::Risk { .. } => "risk",
         }
     }
@@ -273,6 +282,8 @@ impl Rule {
                 "this limit of the policy is reached; `allow[]` is that of the rule that covers the call"
                     .into()
             }
+            Self::Frozen { reason, until: Some(until) } => format!("frozen until {until}: {reason}"),
+            Self::Frozen { reason, until: None } => format!("frozen: {reason}"),
             Self::Risk { rule, line, column, hint } => {
                 format!("risk rule `{rule}` matches at line {line} column {column}: {hint}")
             }
@@ -323,6 +334,8 @@ impl Rule {
             Self::Limit => {
                 "已达到策略中的这一限额；`allow[]` 指覆盖本次调用的授权自身的限额".into()
             }
+            Self::Frozen { reason, until: Some(until) } => format!("冻结至 {until}：{reason}"),
+            Self::Frozen { reason, until: None } => format!("已冻结：{reason}"),
             Self::Risk { rule, line, column, hint } => {
                 format!("第 {line} 行第 {column} 列命中风险规则 `{rule}`：{hint}")
             }

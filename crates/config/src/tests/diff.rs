@@ -222,14 +222,14 @@ fn every_key_that_grants_something_is_told_in_both_directions() {
             "narrows calls.in_flight: 9 becomes 8",
         ),
         (
-            "{per_call: 50, per_minute: 300,",
-            "{per_call: 50, per_minute: 400,",
+            "      per_minute: 300\n",
+            "      per_minute: 400\n",
             "widens hosts.per_minute: 300 becomes 400",
             "narrows hosts.per_minute: 400 becomes 300",
         ),
         (
-            "{per_call: 50, per_minute: 300, burst: 300}",
-            "{per_call: 50, per_minute: 300, burst: 301}",
+            "      burst: 300\n",
+            "      burst: 301\n",
             "widens hosts.burst: 300 becomes 301",
             "narrows hosts.burst: 301 becomes 300",
         ),
@@ -471,4 +471,23 @@ fn a_budget_that_is_passed_by_is_a_widening() {
     assert!(may_widen(&with(&[("y", SAME)])));
     assert!(may_widen(&with(&[("y", SAME), ("x", spent)])));
     assert!(may_widen(&with(&[("x", less), ("y", SAME)])));
+}
+
+#[test]
+fn what_is_stopped_no_more_or_for_less_is_a_widening() {
+    let frozen = |entries: &str| edit("freeze: []", &format!("freeze: [{entries}]"));
+    let week =
+        "{app: deploy_bot, reason: r, from: \"2027-02-01T00:00Z\", until: \"2027-02-08T00:00Z\"}";
+    let longer = week.replace("02-08", "02-09");
+    let everything = "{everything: true, reason: r}";
+    let effects = |old: &str, new: &str| -> Vec<Effect> {
+        plan(&frozen(old)).diff(&plan(&frozen(new))).iter().map(|one| one.effect).collect()
+    };
+    assert_eq!(effects("", week), [Effect::Narrows]);
+    assert_eq!(effects(week, ""), [Effect::Widens]);
+    assert_eq!(effects(week, &longer), [Effect::Narrows]);
+    assert_eq!(effects(&longer, week), [Effect::Widens]);
+    assert_eq!(effects(week, everything), [Effect::Narrows]);
+    assert_eq!(effects(everything, week), [Effect::Widens]);
+    assert_eq!(effects(week, &week.replace("reason: r", "reason: another")), []);
 }

@@ -13,6 +13,7 @@ mod distrust;
 mod drip;
 mod echoes;
 mod faults;
+mod freezes;
 mod heads;
 mod hours;
 mod identity;

@@ -34,6 +34,7 @@ fn samples() -> Vec<Rule> {
         Rule::NotGranted,
         Rule::OutsideHours { next: Some("2027-01-04 09:00 Asia/Shanghai".into()) },
         Rule::Limit,
+        Rule::Frozen { reason: "an incident".into(), until: Some("2027-01-04T02:00:00Z".into()) },
         Rule::Risk { rule: "a-rule".into(), line: 1, column: 2, hint: "name it".into() },
     ]
 }
@@ -71,7 +72,8 @@ fn place(rule: &Rule) -> usize {
         Rule::NotGranted => 28,
         Rule::OutsideHours { .. } => 29,
         Rule::Limit => 30,
-        Rule::Risk { .. } => 31,
+        Rule::Frozen { .. } => 31,
+        Rule::Risk { .. } => 32,
     }
 }
 
