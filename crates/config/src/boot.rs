@@ -36,6 +36,8 @@ pub struct Boot {
     pub hosts: Vec<Box<str>>,
     /// Probes and metrics.
     pub monitor: SocketAddr,
+    /// The admin socket's file.
+    pub admin: Option<Box<str>>,
     /// Ceilings.
     pub limits: Limits,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -180,6 +182,12 @@ impl BootDocument {
             (Some(boot), _) => Ok(boot),
             (None, _) => Err(vec![Problem::of_file(&self.file, "the file does not add up")]),
         }
+    }
+
+    /// The admin socket's file, known even where something else is wrong.
+    #[must_use]
+    pub fn admin(&self) -> Option<&str> {
+        self.spec.admin.as_ref().map(|admin| admin.socket.value.as_str())
     }
 
     /// The policy file that it names, known even where something else is wrong.

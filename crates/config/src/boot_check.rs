@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use crate::{
     boot::{Boot, JournalOptions, Limits, LoginOptions},
     boot_spec::{BootSpec, CredentialSpec, JournalSpec, KindSpec, LimitsSpec, LoginSpec, ModeSpec},
-    listen_check::{listeners, tcp},
+    listen_check::{listeners, socket_file, tcp},
     lookup::{Lookup, beside, secret, text},
     node::Spanned,
     problem::Faults,
@@ -35,6 +35,7 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
     }
     let listeners = listeners(&spec.listen.value, port, faults);
     let monitor = tcp(&spec.monitor.address, "monitor.address", faults);
+    let admin = spec.admin.as_ref().and_then(|said| admin(&said.socket, spec, faults));
     let limits = limits(&spec.limits, faults);
     let trusted_proxies = networks(&spec.trusted_proxies, "trusted_proxies", faults);
     let trusted_peers = networks(&spec.trusted_peers, "trusted_peers", faults);
@@ -61,6 +62,7 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
         listeners,
         hosts: spec.hosts.value.iter().map(|host| host.value.to_lowercase().into()).collect(),
         monitor: monitor?,
+        admin,
         limits,
         trusted_proxies,
         trusted_peers,
@@ -78,6 +80,15 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
         state: state?,
         policy: beside(faults.texts.name(spec.policy.place), &spec.policy.value).into(),
     })
+}
+
+fn admin(socket: &Spanned<String>, spec: &BootSpec, faults: &mut Faults<'_>) -> Option<Box<str>> {
+    let path = socket_file(&socket.value, socket, "admin.socket", faults)?;
+    let taken = |address: &str| address.strip_prefix("unix:") == Some(path);
+    if spec.listen.value.iter().any(|listener| taken(&listener.address.value)) {
+        return faults.none(socket, "admin.socket", "a listener for callers has this path");
+    }
+    Some(path.into())
 }
 
 fn limits(spec: &LimitsSpec, faults: &mut Faults<'_>) -> Limits {

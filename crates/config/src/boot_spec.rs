@@ -27,6 +27,8 @@ spec! {
         hosts: Spanned<Vec<Spanned<String>>>,
         /// Where probes and Prometheus come in.
         monitor: MonitorSpec,
+        /// Where an admin gives orders to the running gateway.
+        admin: Option<AdminSpec>,
         /// Ceilings of the whole process.
         #[serde(default)] limits: LimitsSpec,
         /// Peers whose `X-Forwarded-For` is believed.
@@ -78,6 +80,15 @@ spec! {
         /// `/livez`, `/readyz` and `/metrics`, in clear.
         #[cfg_attr(test, schemars(with = "form::Address"))]
         address: Spanned<String>,
+    }
+}
+spec! {
+    /// Where an admin gives orders.
+    AdminSpec {
+        /// The socket file: an absolute path of at most 107 bytes. Made with mode 0660; its group and its folder's decide
+        /// who is an admin.
+        #[cfg_attr(test, schemars(with = "form::Path"))]
+        socket: Spanned<String>,
     }
 }
 spec! {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use esbgate_core::{Freeze, FreezeSubject, FrozenScript};
+use esbgate_core::{Freeze, FreezeFault, FreezeSubject, FrozenScript};
 use esbgate_model::{Name, Scope};
 use jiff::Timestamp;
 
@@ -17,12 +17,6 @@ const PATH: &str = "freeze";
 
 /// Most freezes of a policy; each call is held against all of them.
 const MOST: usize = 1000;
-
-/// Longest reason, in characters.
-const LONGEST_REASON: usize = 300;
-
-/// Ids of this range mean business sets wherever a business is named.
-const SETS: std::ops::RangeInclusive<i64> = 8_000_000..=9_999_999;
 
 /// Compiles the freezes; `apps` are the codes of all applications. What is wrong is in `faults`.
 pub(crate) fn freezes<'a>(
@@ -45,16 +39,8 @@ fn freeze<'a>(
     faults: &mut Faults<'_>,
 ) -> Option<Freeze> {
     let said = &spec.value;
-    if let Err(message) = reason(&said.reason.value) {
-        faults.add(&said.reason, PATH, message);
-    }
     let from = said.from.as_ref().and_then(|text| instant(text, faults));
     let until = said.until.as_ref().and_then(|text| instant(text, faults));
-    if let (Some(from), Some(until), Some(text)) = (from, until, &said.until)
-        && until <= from
-    {
-        faults.add(text, PATH, "it ends before it begins: until is not after from");
-    }
     match (&said.until, until) {
         (None, _) => faults.warn(spec, PATH, "it has no end; write until, the first free instant"),
         (Some(text), Some(end)) if end <= now => {
@@ -63,18 +49,24 @@ fn freeze<'a>(
         (Some(_), _) => {}
     }
     let subject = subject(spec, apps, faults)?;
-    Some(Freeze { subject, reason: Arc::from(said.reason.value.as_str()), from, until })
-}
-
-/// Whether a text can be the reason of a freeze, and if not why.
-pub(crate) fn reason(text: &str) -> Result<(), String> {
-    if text.trim().is_empty() {
-        return Err("a freeze needs a reason".into());
+    let freeze = Freeze { subject, reason: Arc::from(said.reason.value.as_str()), from, until };
+    let Err(fault) = freeze.check() else { return Some(freeze) };
+    match (fault, &said.until, &said.business) {
+        (FreezeFault::EndsFirst, Some(text), _) => faults.add(text, PATH, fault.to_string()),
+        (FreezeFault::BusinessSet, _, Some(business)) => {
+            let number = business.number();
+            let hint = Some(format!("write business: {{set: {}}}", number.value));
+            faults.hinted(number, PATH, fault.to_string(), hint);
+        }
+        (
+            FreezeFault::NoReason
+            | FreezeFault::LongReason
+            | FreezeFault::EndsFirst
+            | FreezeFault::BusinessSet,
+            ..,
+        ) => faults.add(&said.reason, PATH, fault.to_string()),
     }
-    if text.chars().count() > LONGEST_REASON || text.chars().any(char::is_control) {
-        return Err(format!("a reason is one line of at most {LONGEST_REASON} characters"));
-    }
-    Ok(())
+    None
 }
 
 fn instant(text: &Spanned<String>, faults: &mut Faults<'_>) -> Option<Timestamp> {
@@ -103,7 +95,7 @@ fn subject<'a>(
             app(code, apps, faults)
         }
         FreezeSpec { everything: None, app: None, business: Some(said), script: None, .. } => {
-            business(said, faults).map(FreezeSubject::Business)
+            Some(FreezeSubject::Business(business(said)))
         }
         FreezeSpec { everything: None, app: None, business: None, script: Some(said), .. } => {
             script(said, faults).map(FreezeSubject::Script)
@@ -132,19 +124,11 @@ fn app<'a>(
     None
 }
 
-fn business(said: &FrozenBusinessSpec, faults: &mut Faults<'_>) -> Option<Scope> {
-    let (number, scope) = match said {
-        FrozenBusinessSpec::Id(id) => (id, Scope::Business(id.value)),
-        FrozenBusinessSpec::Set(id) => (id, Scope::BusinessSet(id.value)),
-        FrozenBusinessSpec::TenantSet(id) => (id, Scope::TenantSet(id.value)),
-    };
-    match scope {
-        Scope::Business(id) if SETS.contains(&id) => {
-            let hint = Some(format!("write business: {{set: {id}}}"));
-            faults.hinted(number, PATH, "a call with this id is about a business set", hint);
-            None
-        }
-        Scope::Business(_) | Scope::BusinessSet(_) | Scope::TenantSet(_) => Some(scope),
+fn business(said: &FrozenBusinessSpec) -> Scope {
+    match said {
+        FrozenBusinessSpec::Id(id) => Scope::Business(id.value),
+        FrozenBusinessSpec::Set(id) => Scope::BusinessSet(id.value),
+        FrozenBusinessSpec::TenantSet(id) => Scope::TenantSet(id.value),
     }
 }
 

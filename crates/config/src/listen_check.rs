@@ -64,11 +64,7 @@ fn tls(spec: &TlsSpec, port: &dyn Lookup, faults: &mut Faults<'_>) -> Option<Lis
 fn address(text: &Spanned<String>, faults: &mut Faults<'_>) -> Option<ListenAddress> {
     let path = "listen.address";
     if let Some(file) = text.value.strip_prefix("unix:") {
-        if !file.starts_with('/') || file.len() > LONGEST_PATH {
-            let message = "a socket file has an absolute path of at most 107 bytes";
-            return faults.none(text, path, message);
-        }
-        return Some(ListenAddress::Unix(file.into()));
+        return socket_file(file, text, path, faults).map(|file| ListenAddress::Unix(file.into()));
     }
     if let Some(name) = text.value.strip_prefix("systemd:") {
         if name.is_empty() || name.contains(':') {
@@ -77,6 +73,20 @@ fn address(text: &Spanned<String>, faults: &mut Faults<'_>) -> Option<ListenAddr
         return Some(ListenAddress::Systemd(name.into()));
     }
     tcp(text, path, faults).map(ListenAddress::Tcp)
+}
+
+/// The path of a socket file; `at` is where it stands.
+pub(crate) fn socket_file<'f>(
+    file: &'f str,
+    at: &Spanned<String>,
+    path: &str,
+    faults: &mut Faults<'_>,
+) -> Option<&'f str> {
+    if !file.starts_with('/') || file.len() > LONGEST_PATH {
+        let message = "a socket file has an absolute path of at most 107 bytes";
+        return faults.none(at, path, message);
+    }
+    Some(file)
 }
 
 /// Reads an address and a port.

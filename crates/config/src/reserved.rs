@@ -16,7 +16,6 @@ const fn reserve(beside: &'static str, name: &'static str, instead: &'static str
 
 const TABLE: &[Reserved] = &[
     // esbgate.yaml
-    reserve("upstream", "admin", "there is no admin socket: take the key out"),
     reserve("upstream", "fleet", "each gateway counts alone: give each its share of the budgets"),
     reserve("esb-legacy", "apigateway", "write esb, or esb-legacy for bk-paas 2.x"),
     reserve("hmac_key", "retain", "remove old folders below `dir` by a job of your own"),

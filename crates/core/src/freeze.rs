@@ -46,7 +46,55 @@ pub struct Freeze {
     pub until: Option<Timestamp>,
 }
 
+/// Why something cannot be a freeze.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FreezeFault {
+    /// Nobody would know why.
+    #[error("a freeze needs a reason")]
+    NoReason,
+    /// The reason has no place in an answer.
+    #[error("a reason is one line of at most 300 characters")]
+    LongReason,
+    /// It would never hold.
+    #[error("it ends before it begins: until is not after from")]
+    EndsFirst,
+    /// It would never match.
+    #[error("a call with this id is about a business set")]
+    BusinessSet,
+}
+
+/// Longest reason, in characters.
+const LONGEST_REASON: usize = 300;
+
+/// JOB takes single businesses of this range for business sets.
+const SETS: std::ops::RangeInclusive<i64> = 8_000_000..=9_999_999;
+
 impl Freeze {
+    /// What is wrong with it, if anything is.
+    pub fn check(&self) -> Result<(), FreezeFault> {
+        let reason = &*self.reason;
+        if reason.trim().is_empty() {
+            return Err(FreezeFault::NoReason);
+        }
+        if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
+            return Err(FreezeFault::LongReason);
+        }
+        if let (Some(from), Some(until)) = (self.from, self.until)
+            && until <= from
+        {
+            return Err(FreezeFault::EndsFirst);
+        }
+        match &self.subject {
+            FreezeSubject::Business(Scope::Business(id)) if SETS.contains(id) => {
+                Err(FreezeFault::BusinessSet)
+            }
+            FreezeSubject::Business(_)
+            | FreezeSubject::Everything
+            | FreezeSubject::App(_)
+            | FreezeSubject::Script(_) => Ok(()),
+        }
+    }
+
     /// Whether it holds at `at`.
     #[must_use]
     pub fn holds(&self, at: Timestamp) -> bool {

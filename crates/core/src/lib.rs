@@ -3,6 +3,7 @@
 //! No runtime, no sockets, no clock: time is a value and the outside world is a port. A state can only be
 //! made by the step of its file, so a call that skipped a step does not compile.
 
+mod admin;
 mod admit;
 mod answer;
 mod authenticate;
@@ -41,13 +42,14 @@ mod user_pattern;
 mod xray;
 
 pub use self::{
+    admin::{AdminPeer, AdminRecord},
     admit::{Admit, AdmittedCall},
     answer::{Anomaly, Departed, NoAnswer, NotSent, Pending, UpstreamAnswer},
     authenticate::{Authenticate, AuthenticatedCall, Principal, UserProof},
     authorize::{Authorize, GrantedCall, Shortfall},
     bucket::{Bucket, Charge as Paid, Left, Quota, Refused},
     charge::{Charge, ChargedCall},
-    freeze::{Freeze, FreezeHandle, FreezeSubject, Freezes, FrozenScript},
+    freeze::{Freeze, FreezeFault, FreezeHandle, FreezeSubject, Freezes, FrozenScript},
     head_fault::HeadFault,
     hours::{Holidays, Hours},
     interpret::{Call, Interpret},

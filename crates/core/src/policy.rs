@@ -377,6 +377,25 @@ impl PolicyHandle {
         self.0.store(Arc::new(policy));
     }
 
+    /// Where the freezes of an admin are, which every generation looks at.
+    #[must_use]
+    pub fn frozen(&self) -> FreezeHandle {
+        self.0.load().freezes.admin.clone()
+    }
+
+    /// The number of the generation in force, how many applications it has, and how many freezes.
+    #[must_use]
+    pub fn summary(&self) -> (u64, usize, usize) {
+        let policy = self.0.load();
+        (policy.generation, policy.apps.len(), policy.freezes.policy.len())
+    }
+
+    /// Whether the policy in force has an application of this code.
+    #[must_use]
+    pub fn knows(&self, code: &Name) -> bool {
+        self.0.load().apps.contains_key(code)
+    }
+
     pub(crate) fn pin(&self) -> Arc<Policy> {
         self.0.load_full()
     }

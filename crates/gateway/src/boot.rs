@@ -10,12 +10,12 @@ use std::{
 };
 
 use esbgate_core::{
-    BodyBudget, Clock, HeadRules, JournalMetrics, Login, LoginDown, Metrics, ReceivedAt, Rooms,
-    Verdict,
+    BodyBudget, Clock, FreezeHandle, HeadRules, JournalMetrics, Login, LoginDown, Metrics,
+    ReceivedAt, Rooms, Verdict,
 };
 use esbgate_journal::FileJournal;
 use esbgate_model::{Secret, dialect::Dialect};
-use esbgate_server::{Inherited, ListenerTls, ReadBody, Server, ServerLimits};
+use esbgate_server::{Inherited, ListenerTls, LocalListener, ReadBody, Server, ServerLimits};
 use esbgate_upstream::{Esb, EsbOptions, LoginOptions, LoginService};
 use prometheus::Registry;
 use tokio::{
@@ -25,6 +25,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    admin::{self, Desk, Keep, KeepError, View},
     layers::Telemetry,
     minute::each_minute,
     monitor::Monitor,
@@ -66,6 +67,10 @@ pub struct Settings {
     pub inherited: Inherited,
     /// Where Prometheus and probes come in.
     pub monitor: String,
+    /// The admin socket's file.
+    pub admin: Option<String>,
+    /// The folder of what is remembered over a restart.
+    pub state: PathBuf,
     /// What heads are held to.
     pub head: HeadRules,
     /// What callers are held to.
@@ -108,6 +113,9 @@ pub enum StartError {
     /// The policy would be in force without a record.
     #[error("cannot record the policy: the journal takes no records")]
     Unrecorded,
+    /// The freezes that an admin has set cannot be read.
+    #[error(transparent)]
+    Freezes(#[from] KeepError),
     /// The metrics cannot be registered.
     #[error("metrics: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -120,6 +128,7 @@ pub struct Running {
     monitor: Option<SocketAddr>,
     journal: FileJournal,
     drain: CancellationToken,
+    stop: CancellationToken,
     tasks: TaskTracker,
     servers: JoinSet<()>,
     shadow: Shadow,
@@ -135,9 +144,12 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         Ports { journal: journal.clone(), metrics: metrics.clone(), clock: Arc::clone(&clock) };
     let folders = reload::watch(settings.policy.source.path());
     let (policy, reloader, asked_of_policy, worker) = begin(settings.policy, ports).await?;
+    // Before anybody can call: what an admin has stopped stays stopped.
+    let keep = open_keep(settings.state, policy.frozen()).await?;
     let esb = Esb::new(settings.esb, metrics.upstream.clone())?;
     let login = settings.login.map(|login| LoginService::new(login, metrics.login.clone()));
     let login = MaybeLogin(login.transpose()?);
+    let stop = CancellationToken::new();
     let (inside, bodies) = (Rooms::default(), BodyBudget::new(settings.limits.body_bytes));
     let tasks = TaskTracker::new();
     let drain = CancellationToken::new();
@@ -154,7 +166,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         head,
         shadow: shadow.clone(),
         read_body: ReadBody::new(limits.body, limits.body_time, Arc::clone(&bodies)),
-        policy,
+        policy: policy.clone(),
         dialect: settings.dialect,
         metrics: metrics.clone(),
         sink,
@@ -162,8 +174,23 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         inside: inside.clone(),
         tasks: tasks.clone(),
     };
-    let gateway = stack(parts, login, journal.clone(), esb);
+    let gateway = stack(parts, login.clone(), journal.clone(), esb);
     let server = Server::new(limits.server, Arc::clone(&clock), drain.clone());
+    let mut servers = JoinSet::new();
+    if let Some(path) = settings.admin {
+        let view = View {
+            clock: Arc::clone(&clock),
+            journal: journal.clone(),
+            policy,
+            login: login.0,
+            inside: inside.clone(),
+            callers: server.clone(),
+            stopping: drain.clone(),
+            stop: stop.clone(),
+        };
+        let listener = LocalListener::bind(&path)?;
+        servers.spawn(admin::serve(listener, Desk::new(view, keep), drain.clone()));
+    }
     let monitor = Monitor {
         metrics: metrics.clone(),
         journal: journal.clone(),
@@ -172,7 +199,6 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         bodies,
         callers: server.clone(),
     };
-    let mut servers = JoinSet::new();
     let mut addresses = Vec::new();
     let mut inherited = settings.inherited;
     for ListenerSettings { address, tls } in settings.listeners {
@@ -202,6 +228,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         monitor: monitor_address,
         journal,
         drain,
+        stop,
         tasks,
         servers,
     })
@@ -217,6 +244,14 @@ impl Login for MaybeLogin {
             Some(service) => service.introspect(token, at).await,
             None => Err(LoginDown),
         }
+    }
+}
+
+/// Reads what an admin has frozen, off the runtime's threads.
+async fn open_keep(state: PathBuf, handle: FreezeHandle) -> Result<Keep, StartError> {
+    match tokio::task::spawn_blocking(move || Keep::open(&state, handle)).await {
+        Ok(keep) => Ok(keep?),
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     }
 }
 
@@ -274,6 +309,11 @@ impl Running {
             return Looked::Same;
         }
         looked.await.unwrap_or(Looked::Same)
+    }
+
+    /// Returns when an admin has asked for a stop.
+    pub async fn asked_to_stop(&self) {
+        self.stop.cancelled().await;
     }
 
     /// Stops: takes no connection, lets what runs end within `grace`, closes the journal. Says whether

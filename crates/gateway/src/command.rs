@@ -1,5 +1,6 @@
 //! The commands. Exit status: 0 good, 1 a problem was found, 2 wrong use.
 
+mod admin;
 mod annotation;
 mod columns;
 mod exemptions;
@@ -14,6 +15,7 @@ mod rollback;
 mod schema;
 mod serve;
 mod settings;
+mod shape;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -53,6 +55,11 @@ enum Command {
         /// Sends the document's sample call, tells what each step said, and ends.
         #[arg(long)]
         once: bool,
+    },
+    /// Gives orders to the running gateway over its admin socket.
+    Admin {
+        #[command(subcommand)]
+        command: admin::AdminCommand,
     },
     /// Works on the policy file.
     Policy {
@@ -160,6 +167,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         #[cfg(feature = "demo")]
         Command::Demo { once } => crate::demo::run(once),
+        Command::Admin { command } => admin::run(command),
         Command::Policy { command: PolicyCommand::Check { policy, config, format } } => {
             policy_check::run(policy.as_deref(), config.as_deref(), format)
         }

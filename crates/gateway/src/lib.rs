@@ -1,5 +1,6 @@
 //! esbgate, put together: the stack, the boot, the commands and the demo.
 
+pub mod admin;
 mod boot;
 mod clock;
 pub mod command;

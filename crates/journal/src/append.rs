@@ -13,8 +13,8 @@ use std::{
 };
 
 use esbgate_core::{
-    Clock, Intent, Journal, JournalDown, JournalMetrics, OutcomeRecord, RecordKind, RefusalRecord,
-    ReloadRecord, Rooms, Ticket,
+    AdminRecord, Clock, Intent, Journal, JournalDown, JournalMetrics, OutcomeRecord, RecordKind,
+    RefusalRecord, ReloadRecord, Rooms, Ticket,
 };
 use esbgate_model::{Secret, hex};
 use tokio::sync::oneshot;
@@ -174,6 +174,17 @@ impl FileJournal {
     /// the queue stays bounded.
     pub async fn reload(&self, record: &ReloadRecord<'_>) -> Result<(), JournalDown> {
         let entry = self.0.entry(RecordKind::Reload, line::reload(record)).ok_or(JournalDown)?;
+        self.done(entry).await
+    }
+
+    /// Returns once what an admin did is as durable as the journal promises. Few are asked for at a time, so the queue
+    /// stays bounded.
+    pub async fn admin(&self, record: &AdminRecord<'_>) -> Result<(), JournalDown> {
+        let entry = self.0.entry(RecordKind::Admin, line::admin(record)).ok_or(JournalDown)?;
+        self.done(entry).await
+    }
+
+    async fn done(&self, entry: Entry) -> Result<(), JournalDown> {
         let (waiter, told) = oneshot::channel();
         self.0.queue.send(Message::Deed(entry, waiter)).map_err(|_| JournalDown)?;
         told.await.unwrap_or(Err(JournalDown))

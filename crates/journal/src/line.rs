@@ -1,5 +1,6 @@
 //! The fields of each kind of record, and what of a call may stand in them.
 
+mod admin;
 mod plain;
 mod reload;
 mod run;
@@ -10,7 +11,7 @@ use esbgate_core::{Intent, Limit, OutcomeRecord, RefusalRecord, RiskMatch};
 use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope, sha256_hex};
 use serde::Serialize;
 
-pub(crate) use self::reload::reload;
+pub(crate) use self::{admin::admin, reload::reload};
 use self::{
     plain::{PlainLine, plain},
     run::{RunLine, run},

@@ -13,8 +13,9 @@ use std::{
 };
 
 use esbgate_core::{
-    AppProof, Clock, Intent, Journal as _, JournalDown, JournalMetrics, LimitSet, OutcomeRecord,
-    ReceivedAt, RefusalRecord, ReloadCause, ReloadRecord, ReloadResult, UserProof,
+    AdminPeer, AdminRecord, AppProof, Clock, Intent, Journal as _, JournalDown, JournalMetrics,
+    LimitSet, OutcomeRecord, ReceivedAt, RefusalRecord, ReloadCause, ReloadRecord, ReloadResult,
+    UserProof,
 };
 use esbgate_model::{Component, ComponentCall, Executed, Name, Secret, Switches, json::Document};
 use serde_json::Value;

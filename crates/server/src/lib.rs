@@ -10,6 +10,7 @@ mod connection;
 mod heads;
 mod inherited;
 mod listener;
+mod local;
 mod raw_head;
 mod serve;
 mod tls;
@@ -23,6 +24,7 @@ use hyper::body::Incoming;
 pub use body::ReadBody;
 pub use inherited::Inherited;
 pub use listener::{BindError, Listener, bind};
+pub use local::{LocalListener, LocalPeer};
 pub use serve::{Server, ServerLimits};
 pub use tls::{ListenerTls, TlsError, tls_config};
 

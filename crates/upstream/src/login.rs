@@ -86,6 +86,14 @@ impl LoginService {
         self.0.verdicts.purge();
         self.0.flights.clear();
     }
+
+    /// Forgets what was said of one token, an answer under way included.
+    pub fn purge_token(&self, token: &Secret) {
+        let fingerprint = self.0.fingerprints.of(token);
+        // First, so that an answer that lands from now on finds itself delisted.
+        self.0.flights.remove(&fingerprint);
+        self.0.verdicts.forget(&fingerprint);
+    }
 }
 
 impl Login for LoginService {
@@ -136,7 +144,12 @@ impl Shared {
                 if let Ok(user) = &asked {
                     shared.verdicts.keep(fingerprint, user.clone(), at, generation);
                 }
-                shared.flights.remove_if(&fingerprint, |listed| listed.same_channel(&flight));
+                let listed =
+                    shared.flights.remove_if(&fingerprint, |listed| listed.same_channel(&flight));
+                if listed.is_none() {
+                    // Purged meanwhile, or pushed out: nobody knows which.
+                    shared.verdicts.forget(&fingerprint);
+                }
                 sender.send_replace(Some(asked));
             });
         }

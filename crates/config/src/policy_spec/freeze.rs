@@ -46,6 +46,14 @@ pub(crate) enum FrozenBusinessSpec {
     /// A tenant set.
     TenantSet(Spanned<i64>),
 }
+impl FrozenBusinessSpec {
+    /// The number, with its place.
+    pub(crate) fn number(&self) -> &Spanned<i64> {
+        match self {
+            Self::Id(id) | Self::Set(id) | Self::TenantSet(id) => id,
+        }
+    }
+}
 /// A script that is stopped.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

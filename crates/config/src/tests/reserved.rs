@@ -18,7 +18,6 @@ fn every_reserved_name_is_refused_with_what_to_do() {
         tried.push(name);
     };
     for (name, from, to) in [
-        ("admin", "\npolicy:", "\nadmin: {socket: /run/esbgate/admin.sock}\npolicy:"),
         ("fleet", "\npolicy:", "\nfleet: {fail: local}\npolicy:"),
         ("apigateway", "kind: esb ", "kind: apigateway "),
         ("retain", "  node: gate-1", "  retain: {days: 400, bytes: 50GiB}"),

@@ -23,6 +23,8 @@ pub enum RecordKind {
     Refusal,
     /// A policy was taken or refused.
     Reload,
+    /// An admin did something.
+    Admin,
 }
 
 impl RecordKind {
@@ -36,6 +38,7 @@ impl RecordKind {
             Self::Outcome => "outcome",
             Self::Refusal => "refusal",
             Self::Reload => "reload",
+            Self::Admin => "admin",
         }
     }
 }
@@ -43,7 +46,7 @@ impl RecordKind {
 /// The journal's series.
 #[derive(Debug, Clone)]
 pub struct JournalMetrics {
-    records: [IntCounter; 6],
+    records: [IntCounter; 7],
     errors: IntCounter,
     commit: Histogram,
     writable: IntGauge,
@@ -63,6 +66,7 @@ impl JournalMetrics {
             RecordKind::Outcome,
             RecordKind::Refusal,
             RecordKind::Reload,
+            RecordKind::Admin,
         ];
         let opts = histogram(
             "esbgate_journal_commit_duration_seconds",
@@ -89,7 +93,7 @@ impl JournalMetrics {
 
     /// Counts a record.
     pub fn record(&self, kind: RecordKind) {
-        let [start, stop, intent, outcome, refusal, reload] = &self.records;
+        let [start, stop, intent, outcome, refusal, reload, admin] = &self.records;
         match kind {
             RecordKind::Start => start.inc(),
             RecordKind::Stop => stop.inc(),
@@ -97,6 +101,7 @@ impl JournalMetrics {
             RecordKind::Outcome => outcome.inc(),
             RecordKind::Refusal => refusal.inc(),
             RecordKind::Reload => reload.inc(),
+            RecordKind::Admin => admin.inc(),
         }
     }
 

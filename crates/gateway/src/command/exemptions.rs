@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use esbgate_config::{ExemptUser, ExemptionEnd, KeyEnd, Problem};
 use esbgate_core::Clock as _;
 use jiff::{SignedDuration, Timestamp};
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{
     columns::columns,
     files::{POLICY, read},
+    shape::Shape,
 };
 use crate::{SystemClock, sources::Sources};
 
@@ -39,15 +40,6 @@ pub(super) struct Asked {
     /// How it is told.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Shape,
-}
-
-/// How a table is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Shape {
-    /// In columns.
-    Text,
-    /// One object: `exemptions`, `keys` and `journal`.
-    Json,
 }
 
 fn days(text: &str) -> Result<SignedDuration, String> {

@@ -43,8 +43,17 @@ async fn serve(settings: Settings) -> ExitCode {
         journal = %running.journal_path().display(),
         "serving"
     );
-    while stop.told().await == Told::LookAgain {
-        look_again(&running).await;
+    loop {
+        tokio::select! {
+            told = stop.told() => match told {
+                Told::LookAgain => look_again(&running).await,
+                Told::Stop => break,
+            },
+            () = running.asked_to_stop() => {
+                tracing::info!("an admin asks for a stop");
+                break;
+            }
+        }
     }
     tracing::info!("stopping");
     if running.stop(GRACE).await {

@@ -36,6 +36,8 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
         listeners,
         inherited: Inherited::none(),
         monitor: boot.monitor.to_string(),
+        admin: boot.admin.map(Into::into),
+        state: (&*boot.state).into(),
         head: HeadRules {
             hosts: boot.hosts,
             trusted_peers: boot.trusted_peers,

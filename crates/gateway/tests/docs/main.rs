@@ -336,6 +336,7 @@ fn local(text: &str, folder: &Path) -> String {
         .replace("127.0.0.1:9100", "127.0.0.1:0")
         .replace("/var/lib/esbgate/journal", &within("journal"))
         .replace("/var/lib/esbgate/state", &within("state"))
+        .replace("/run/esbgate/admin.sock", &within("admin.sock"))
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at its first fault")]
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
+mod admin;
 mod attacks;
 mod budgets;
 mod calls;

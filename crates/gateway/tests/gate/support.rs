@@ -100,7 +100,7 @@ policy: policy.yaml
             self.login.clone().unwrap_or_else(|| format!("url: \"{}\"", standin.login_url())),
             self.secret_extra,
             folder.path().join("journal").display(),
-            self.boot_extra,
+            self.boot_extra.replace("FOLDER", &folder.path().display().to_string()),
         )
     }
 }

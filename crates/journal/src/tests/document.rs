@@ -80,6 +80,29 @@ async fn what_became_of_a_policy_is_on_record_before_it_is_told() {
     assert_eq!(journal.reload(&taken()).await, Err(JournalDown));
 }
 
+fn froze() -> AdminRecord<'static> {
+    static ARGUMENTS: std::sync::LazyLock<Vec<(&'static str, String)>> =
+        std::sync::LazyLock::new(|| vec![("subject", "app a".into()), ("reason", "x".repeat(300))]);
+    let peer = AdminPeer { uid: 7, gid: 8, pid: Some(9) };
+    AdminRecord { operation: "freeze", arguments: &ARGUMENTS, peer, result: "done" }
+}
+
+#[tokio::test]
+async fn what_an_admin_did_is_on_record_before_it_is_told_and_not_after_the_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = open(dir.path());
+    journal.admin(&froze()).await.unwrap();
+    let lines = lines(&text(journal.path(), 1));
+    let [_, record] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((&record["kind"], &record["operation"]), (&"admin".into(), &"freeze".into()));
+    let who = (&record["uid"], &record["gid"], &record["pid"]);
+    assert_eq!(who, (&7.into(), &8.into(), &9.into()));
+    assert_eq!(record["arguments"]["subject"], "app a");
+    assert_eq!(record["arguments"]["reason"]["chars"], 300);
+    journal.close().unwrap();
+    assert_eq!(journal.admin(&froze()).await, Err(JournalDown));
+}
+
 fn plain_call() -> ComponentCall {
     let document = Document::read(br#"{"bk_biz_id":2,"job_instance_id":1}"#.to_vec()).unwrap();
     let component = Component::named("get_job_instance_status").unwrap();
@@ -96,19 +119,20 @@ async fn every_field_of_every_kind_is_documented_and_no_other() {
     // Refusals have a queue of their own, so their place beside what is awaited is not fixed.
     journal.settle(plain, &outcome()).await.unwrap();
     journal.reload(&taken()).await.unwrap();
+    journal.admin(&froze()).await.unwrap();
     refuse(&journal);
     refusals::refuse_unproved(&journal, "192.0.2.1", "A");
     journal.close().unwrap();
     let tables = tables();
     let (common, kinds) = tables.split_first().unwrap();
-    let [start, stop, intent, plain, outcome, refusal, sum, reload] = kinds else {
+    let [start, stop, intent, plain, outcome, refusal, sum, reload, admin] = kinds else {
         panic!("{}", kinds.len())
     };
     let mut plain: BTreeSet<String> = plain.union(intent).cloned().collect();
     for name in MODELLED {
         assert!(plain.remove(name), "{name}");
     }
-    let expected = [start, intent, outcome, &plain, outcome, reload, refusal, sum, stop];
+    let expected = [start, intent, outcome, &plain, outcome, reload, admin, refusal, sum, stop];
     let lines = lines(&text(journal.path(), 1));
     let kinds: Vec<_> = lines.iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(lines.len(), expected.len(), "{kinds:?}");

@@ -119,6 +119,12 @@ impl Verdicts {
         }
     }
 
+    /// Forgets what was said of one token.
+    pub(super) fn forget(&self, of: &Fingerprint) {
+        self.valid.remove(of);
+        self.invalid.remove(of);
+    }
+
     pub(super) fn purge(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
         self.valid.clear();

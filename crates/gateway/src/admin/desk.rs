@@ -1,0 +1,182 @@
+//! What each order does, who gave it, and what the journal has of it.
+
+use std::sync::Arc;
+
+use esbgate_core::{AdminPeer, AdminRecord, Clock, PolicyHandle, Rooms};
+use esbgate_journal::FileJournal;
+use esbgate_model::Name;
+use esbgate_server::Server;
+use esbgate_upstream::LoginService;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    keep::Keep,
+    protocol::{Answer, Done, Operation, Order, Status, Subject, Token},
+};
+
+/// What the desk looks at.
+pub(crate) struct View {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) journal: FileJournal,
+    pub(crate) policy: PolicyHandle,
+    pub(crate) login: Option<LoginService>,
+    pub(crate) inside: Rooms,
+    pub(crate) callers: Server,
+    /// Cancelled when the gateway stops.
+    pub(crate) stopping: CancellationToken,
+    /// Cancelled to ask for a stop.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Takes orders, one at a time where they change something.
+pub(crate) struct Desk {
+    view: View,
+    // Held by admins alone, never by a call.
+    keep: Arc<Mutex<Keep>>,
+}
+
+type Arguments = Vec<(&'static str, String)>;
+
+impl Desk {
+    pub(crate) fn new(view: View, keep: Keep) -> Self {
+        Self { view, keep: Arc::new(Mutex::new(keep)) }
+    }
+
+    /// Does what is asked, and answers once that is on record.
+    pub(crate) async fn take(&self, operation: Operation, peer: AdminPeer) -> Answer {
+        let name = operation.name();
+        match operation {
+            Operation::Freeze(order) => self.freeze(order, peer).await,
+            Operation::Unfreeze { id } => self.unfreeze(id, peer).await,
+            Operation::Freezes => {
+                let list = self.keep.lock().await.list().to_vec();
+                self.looked(name, peer, Done::Freezes(list)).await
+            }
+            Operation::Purge { token } => self.purge(token, peer).await,
+            Operation::Drain => {
+                let recorded = self.record(name, &Vec::new(), peer, "done").await;
+                self.view.stop.cancel();
+                Answer::done(Done::Draining { recorded })
+            }
+            Operation::Status => {
+                let status = self.status().await;
+                self.looked(name, peer, Done::Status(status)).await
+            }
+        }
+    }
+
+    /// Who only looks is answered even while nothing can be put on record.
+    async fn looked(&self, name: &'static str, peer: AdminPeer, done: Done) -> Answer {
+        self.record(name, &Vec::new(), peer, "done").await;
+        Answer::done(done)
+    }
+
+    async fn freeze(&self, order: Order, peer: AdminPeer) -> Answer {
+        let mut arguments = arguments(&order);
+        let known = match &order.subject {
+            Subject::App(code) => Name::new(code).is_ok_and(|code| self.view.policy.knows(&code)),
+            Subject::Everything | Subject::Business(_) | Subject::Script(_) => true,
+        };
+        if !known {
+            self.record("freeze", &arguments, peer, "unknown_app").await;
+            let message = "the policy in force has no application of this code";
+            return Answer::refused("unknown_app", message);
+        }
+        let mut keep = Arc::clone(&self.keep).lock_owned().await;
+        let now = self.view.clock.now().wall;
+        let id = match keep.set(order, now, peer.uid) {
+            Ok(id) => id,
+            Err(why) => {
+                self.record("freeze", &arguments, peer, "invalid").await;
+                return Answer::refused("invalid", why);
+            }
+        };
+        // It holds from here on, whatever the disk and the journal say.
+        let kept = blocking(move || keep.save().is_ok()).await.unwrap_or(false);
+        if !kept {
+            tracing::error!(id, "freeze cannot be kept: it will not survive a restart");
+        }
+        arguments.push(("id", id.clone()));
+        let recorded = self.record("freeze", &arguments, peer, "done").await;
+        Answer::done(Done::Frozen { id, kept, recorded })
+    }
+
+    async fn unfreeze(&self, id: String, peer: AdminPeer) -> Answer {
+        let arguments = vec![("id", id.clone())];
+        let mut keep = Arc::clone(&self.keep).lock_owned().await;
+        if !keep.has(&id) {
+            self.record("unfreeze", &arguments, peer, "unknown_id").await;
+            return Answer::refused("unknown_id", "no freeze of an admin has this id");
+        }
+        if !self.record("unfreeze", &arguments, peer, "done").await {
+            let message = "the journal takes no records, so the freeze stays";
+            return Answer::refused("unrecorded", message);
+        }
+        let taken = id.clone();
+        if blocking(move || keep.unset(&taken).is_ok()).await.unwrap_or(false) {
+            return Answer::done(Done::Unfrozen { id });
+        }
+        self.record("unfreeze", &arguments, peer, "failed").await;
+        Answer::refused("failed", "the state folder cannot be written, so the freeze stays")
+    }
+
+    async fn purge(&self, token: Option<Token>, peer: AdminPeer) -> Answer {
+        let what = if token.is_some() { "one token" } else { "all" };
+        let arguments = vec![("what", what.to_owned())];
+        let Some(login) = &self.view.login else {
+            self.record("purge", &arguments, peer, "no_login").await;
+            return Answer::refused("no_login", "this gateway asks no login service");
+        };
+        match token {
+            Some(Token(token)) => login.purge_token(&token),
+            None => login.purge(),
+        }
+        let recorded = self.record("purge", &arguments, peer, "done").await;
+        Answer::done(Done::Purged { recorded })
+    }
+
+    async fn status(&self) -> Status {
+        let view = &self.view;
+        let (generation, apps, policy_freezes) = view.policy.summary();
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            generation,
+            apps,
+            in_flight: view.inside.taken(),
+            connections: view.callers.connections(),
+            journal_writable: view.journal.writable(),
+            stopping: view.stopping.is_cancelled(),
+            policy_freezes,
+            admin_freezes: self.keep.lock().await.list().len(),
+        }
+    }
+
+    /// Whether it is on record.
+    async fn record(
+        &self,
+        operation: &'static str,
+        arguments: &Arguments,
+        peer: AdminPeer,
+        result: &'static str,
+    ) -> bool {
+        let record = AdminRecord { operation, arguments, peer, result };
+        let recorded = self.view.journal.admin(&record).await.is_ok();
+        let uid = peer.uid;
+        tracing::info!(operation, ?arguments, uid, result, recorded, "order of an admin");
+        recorded
+    }
+}
+
+fn arguments(order: &Order) -> Arguments {
+    let mut arguments =
+        vec![("subject", order.subject.to_string()), ("reason", order.reason.clone())];
+    arguments.extend(order.from.map(|from| ("from", from.to_string())));
+    arguments.extend(order.until.map(|until| ("until", until.to_string())));
+    arguments
+}
+
+/// Does what blocks on the disk beside the threads that serve calls.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
