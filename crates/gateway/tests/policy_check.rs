@@ -248,9 +248,8 @@ fn a_folder_without_a_policy_or_with_what_is_no_regular_file_is_a_problem() {
     let pipe = folder.path().join("policy/b.yaml");
     assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
     let told = check(folder.path(), &["policy"]);
-    for name in ["a", "b"] {
-        let expected =
-            format!("policy/{name}.yaml: the file cannot be read: it is no regular file");
+    for (name, what) in [("a", "a folder"), ("b", "no regular file")] {
+        let expected = format!("policy/{name}.yaml: the file cannot be read: it is {what}");
         assert!(err(&told).contains(&expected), "{}", err(&told));
     }
 }

@@ -62,6 +62,14 @@ fn a_pipeline_can_fail_on_a_widening_and_on_nothing_else() {
                 ("restart the web tier\n        comp", "another name\n        comp"),
                 ("{allowed: restart the web tier,", "{allowed: another name,"),
             ],
+            // Its budget is its own: under another name it begins full.
+            1,
+        ),
+        (
+            &[(
+                "        calls: {per_second: 1, burst: 2,",
+                "        calls: {per_second: 1, burst: 1,",
+            )],
             0,
         ),
     ] {

@@ -187,7 +187,7 @@ async fn a_config_map_that_is_exchanged_is_taken() {
 }
 
 #[tokio::test]
-async fn a_folder_with_one_file_is_a_policy_and_its_other_files_are_none() {
+async fn a_folder_is_a_policy_of_all_its_yaml_files_and_of_no_other_file() {
     let (standin, folder) = Files::default().lay_out(world()).await;
     let boot = folder.path().join("esbgate.yaml");
     let text = std::fs::read_to_string(&boot).unwrap();
@@ -200,8 +200,14 @@ async fn a_folder_with_one_file_is_a_policy_and_its_other_files_are_none() {
     assert!(gate.allows(1).await);
     put(&inside.join("10-teams.yaml"), &allowing(2));
     gate.until(|status| status.generation == 2).await;
+    // A second file is part of the same policy, with what the first one has not.
+    put(&inside.join("20-freeze.yaml"), "version: 1\nfreeze: [{everything: true, reason: r}]\n");
+    gate.until(|status| status.generation == 3).await;
+    gate.call(&call_with(serde_json::json!({"bk_biz_id": 2}))).await.is(403, "FROZEN", "no");
+    std::fs::remove_file(inside.join("20-freeze.yaml")).unwrap();
+    gate.until(|status| status.generation == 4).await;
     std::fs::remove_file(inside.join("10-teams.yaml")).unwrap();
     let status = gate.until(|status| !status.problems.is_empty()).await;
-    assert!(status.problems[0].message.contains("no file NAME.yaml"), "{:?}", status.problems);
+    assert!(status.problems[0].message.contains("no *.yaml"), "{:?}", status.problems);
     assert!(gate.allows(2).await);
 }
