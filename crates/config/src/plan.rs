@@ -118,6 +118,14 @@ impl Plan {
 #[derive(Debug)]
 pub struct OfflinePlan(pub(crate) Plan);
 
+impl OfflinePlan {
+    /// Its risk rules.
+    #[must_use]
+    pub fn risks(&self) -> &RiskRules {
+        &self.0.risks
+    }
+}
+
 impl From<Plan> for OfflinePlan {
     fn from(plan: Plan) -> Self {
         Self(plan)

@@ -3,18 +3,18 @@
 //! Matching is linear in the text whatever the pattern, and a text that hides more than can be looked at counts as a
 //! match of its own, so no script gets past a rule that denies by being too much work.
 
+mod matcher;
+
 use std::sync::Arc;
 
 use esbgate_model::{ComponentCall, Faults, Rule, Script, ScriptLanguage};
-use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
+use self::matcher::Matcher;
 use crate::xray::{self, Languages, View};
 
 /// Most that one compiled pattern takes, in bytes.
 const PATTERN_BYTES: usize = 1 << 20;
-
-/// Most that all patterns of one language take, compiled together.
-const SET_BYTES: usize = 64 << 20;
 
 /// What is done about a script that a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,46 +180,27 @@ pub struct RiskMatch {
     pub(crate) series: usize,
 }
 
-/// The rules of one language, to be looked for all at once.
-#[derive(Debug, Clone)]
-struct Set {
-    patterns: RegexSet,
-    /// The rule of each pattern.
-    rules: Vec<usize>,
-}
-
 /// All rules of a policy.
 #[derive(Debug, Clone, Default)]
 pub struct RiskRules {
     rules: Vec<RiskRule>,
-    /// In the order of [`ScriptLanguage::ALL`]; none where no rule reads the language.
-    sets: [Option<Set>; 5],
+    /// In the order of [`ScriptLanguage::ALL`].
+    matchers: [Matcher; 5],
 }
 
 impl RiskRules {
     /// Compiles the rules together.
     pub fn new(rules: Vec<RiskRule>) -> Result<Self, PatternFault> {
-        let mut sets = [const { None }; 5];
+        let mut matchers = <[Matcher; 5]>::default();
         for language in ScriptLanguage::ALL {
-            let of_language: Vec<usize> = rules
-                .iter()
-                .enumerate()
-                .filter(|(_, rule)| rule.languages.contains(&language))
-                .map(|(index, _)| index)
-                .collect();
-            let patterns = of_language.iter().filter_map(|index| rules.get(*index));
-            let patterns = RegexSetBuilder::new(patterns.map(|rule| rule.pattern.as_str()))
-                .multi_line(true)
-                .unicode(false)
-                .size_limit(SET_BYTES)
-                .build()?;
-            if let Some(set) = sets.get_mut(xray::index(language))
-                && !of_language.is_empty()
-            {
-                *set = Some(Set { patterns, rules: of_language });
+            let of_language =
+                rules.iter().enumerate().filter(|(_, rule)| rule.languages.contains(&language));
+            let patterns = of_language.map(|(index, rule)| (index, rule.pattern.as_str()));
+            if let Some(matcher) = matchers.get_mut(xray::index(language)) {
+                *matcher = Matcher::new(patterns)?;
             }
         }
-        Ok(Self { rules, sets })
+        Ok(Self { rules, matchers })
     }
 
     /// The rules, in the order of the policy.
@@ -282,11 +263,27 @@ struct Found<'r> {
     rules: &'r RiskRules,
     places: Vec<Option<RiskMatch>>,
     unfoldable: Option<RiskMatch>,
+    small: Vec<Small>,
 }
+
+/// Small payloads that the same languages read, one after another: looking for all patterns costs something however
+/// small a text is.
+struct Small {
+    languages: Languages,
+    text: Vec<u8>,
+    /// Where each begins, its place in the outermost text, and how many wrappings were taken off.
+    starts: Vec<(usize, usize, u8)>,
+}
+
+/// Longest payload that is small.
+const SMALL: usize = 1 << 10;
+
+/// Between small payloads; no pattern for commands goes over it.
+const APART: &[u8] = b"\n\0\n";
 
 impl<'r> Found<'r> {
     fn new(rules: &'r RiskRules) -> Self {
-        Self { rules, places: vec![None; rules.rules.len()], unfoldable: None }
+        Self { rules, places: vec![None; rules.rules.len()], unfoldable: None, small: Vec::new() }
     }
 
     fn look_at(&mut self, field: RiskField, text: &str, languages: Languages) {
@@ -295,6 +292,7 @@ impl<'r> Found<'r> {
             RiskField::Content => xray::unfold(text.as_bytes(), languages, look),
             RiskField::Param => xray::unfold_param(text.as_bytes(), languages, look),
         };
+        self.look_at_small(field, text);
         if whole {
             return;
         }
@@ -312,30 +310,78 @@ impl<'r> Found<'r> {
     }
 
     fn look(&mut self, field: RiskField, text: &str, view: &View<'_>) {
-        let sets = ScriptLanguage::ALL.into_iter().zip(&self.rules.sets);
-        let sets = sets.filter(|(language, _)| view.languages.has(*language));
-        for set in sets.filter_map(|(_, set)| set.as_ref()) {
-            for pattern in &set.patterns.matches(view.text) {
-                let Some(index) = set.rules.get(pattern).copied() else { continue };
-                let (Some(rule), Some(place @ None)) =
-                    (self.rules.rules.get(index), self.places.get_mut(index))
-                else {
-                    continue;
-                };
-                let start = rule.pattern.find(view.text).map_or(0, |found| found.start());
-                let (line, column) = line_and_column(text, view.place(start));
-                *place = Some(RiskMatch {
-                    rule: Arc::clone(&rule.id),
-                    action: rule.action,
-                    field,
-                    line,
-                    column,
-                    nesting: view.depth,
-                    hint: Arc::clone(&rule.hint),
-                    series: index,
-                });
-            }
+        if view.depth > 0 && view.text.len() <= SMALL {
+            self.put_aside(view);
+            return;
         }
+        self.each_rule(view.languages, view.text, |found, index| {
+            found.add(index, field, text, view.text, |start| (view.place(start), view.depth));
+        });
+    }
+
+    fn put_aside(&mut self, view: &View<'_>) {
+        let known = self.small.iter().position(|small| small.languages == view.languages);
+        let known = known.unwrap_or_else(|| {
+            let languages = view.languages;
+            self.small.push(Small { languages, text: Vec::new(), starts: Vec::new() });
+            self.small.len() - 1
+        });
+        if let Some(small) = self.small.get_mut(known) {
+            small.starts.push((small.text.len(), view.place(0), view.depth));
+            small.text.extend_from_slice(view.text);
+            small.text.extend_from_slice(APART);
+        }
+    }
+
+    fn look_at_small(&mut self, field: RiskField, text: &str) {
+        for small in std::mem::take(&mut self.small) {
+            self.each_rule(small.languages, &small.text, |found, index| {
+                found.add(index, field, text, &small.text, |start| {
+                    let after = small.starts.partition_point(|(begins, ..)| *begins <= start);
+                    let of = after.checked_sub(1).and_then(|at| small.starts.get(at));
+                    of.map_or((0, 1), |(_, place, depth)| (*place, *depth))
+                });
+            });
+        }
+    }
+
+    /// Calls `add` with each rule that matches.
+    fn each_rule(&mut self, languages: Languages, text: &[u8], add: impl Fn(&mut Self, usize)) {
+        let rules = self.rules;
+        let matchers = ScriptLanguage::ALL.into_iter().zip(&rules.matchers);
+        let matchers = matchers.filter(|(language, _)| languages.has(*language));
+        for (_, matcher) in matchers.filter(|(_, matcher)| !matcher.is_empty()) {
+            matcher.look(text, &mut |index| add(self, index));
+        }
+    }
+
+    /// Notes a rule that matches `looked_at`; `place` says where in `text` a byte of it stood.
+    fn add(
+        &mut self,
+        index: usize,
+        field: RiskField,
+        text: &str,
+        looked_at: &[u8],
+        place: impl Fn(usize) -> (usize, u8),
+    ) {
+        let (Some(rule), Some(known @ None)) =
+            (self.rules.rules.get(index), self.places.get_mut(index))
+        else {
+            return;
+        };
+        let start = rule.pattern.find(looked_at).map_or(0, |found| found.start());
+        let (place, nesting) = place(start);
+        let (line, column) = line_and_column(text, place);
+        *known = Some(RiskMatch {
+            rule: Arc::clone(&rule.id),
+            action: rule.action,
+            field,
+            line,
+            column,
+            nesting,
+            hint: Arc::clone(&rule.hint),
+            series: index,
+        });
     }
 
     fn matches(self) -> Vec<RiskMatch> {

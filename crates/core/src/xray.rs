@@ -26,8 +26,11 @@ use self::{commands::Dialect, lines::Lines, plain::Plain};
 /// How many wrappings are taken off.
 pub(crate) const DEPTH: u8 = 4;
 
-/// Most bytes of payloads that one call unfolds to.
+/// Most bytes of payloads that one text unfolds to, however long it is.
 pub(crate) const MOST_BYTES: usize = 8 << 20;
+
+/// What the payloads of a text may come to: four times its bytes, and so much more.
+const SPARE_BYTES: usize = 64 << 10;
 
 /// What a payload counts as besides its bytes, so that many small ones are bounded too.
 const EACH: usize = 64;
@@ -120,7 +123,8 @@ fn unfold_all<'t>(
     mut arguments: Vec<Payload<'t>>,
     mut look: impl FnMut(&View<'_>),
 ) -> bool {
-    let (mut left, mut whole) = (MOST_BYTES, true);
+    let left = text.len().saturating_mul(4).saturating_add(SPARE_BYTES);
+    let (mut left, mut whole) = (left.min(MOST_BYTES), true);
     let (state, mut seen) = (RandomState::new(), HashSet::new());
     let mut queue = vec![Layer { text: Cow::Borrowed(text), languages, depth: 0, at: 0 }];
     while let Some(layer) = queue.pop() {

@@ -183,6 +183,13 @@ impl<'t> Commands<'t> {
         }
     }
 
+    /// Whether a byte stands for itself in a word, whatever is beside it.
+    fn plain(&self, byte: u8) -> bool {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'/' | b'.' | b':')
+            || (!byte.is_ascii() && !self.ends_word(byte))
+    }
+
     fn word(&mut self) -> Word {
         let mut word = Word { text: Vec::new(), at: self.at, quoted: false };
         while let Some(byte) = self.peek(0) {
@@ -230,8 +237,10 @@ impl<'t> Commands<'t> {
                 }
                 _ if self.ends_word(byte) => break,
                 _ => {
-                    word.text.push(byte);
-                    self.at += 1;
+                    let plain = self.rest().iter().take_while(|byte| self.plain(**byte)).count();
+                    let length = plain.max(1);
+                    word.text.extend_from_slice(self.rest().get(..length).unwrap_or_default());
+                    self.at += length;
                 }
             }
         }

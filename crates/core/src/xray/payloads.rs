@@ -34,11 +34,12 @@ pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Pay
             }
             end @ (Some(Token::End(_)) | None) => {
                 command(&words, dialect, found);
-                if let (Some(languages), Some((_, said))) = (runs(&words), piped.split_first())
-                    && let Some(first) = said.first()
+                if let Some((_, [first, ..])) = piped.split_first()
+                    && let Some(languages) = runs(&words)
                 {
                     let mut text = Vec::new();
                     // `printf` and `echo -e` make line ends and more of escapes.
+                    let said = piped.get(1..).unwrap_or_default();
                     escapes::ansi_c(&joined(said), &mut text);
                     found.push(Payload { text: Cow::Owned(text), languages, at: first.at });
                 }
@@ -180,6 +181,11 @@ fn interpreter(word: &[u8]) -> Option<(Interpreter, Languages)> {
     let name = word.rsplit(|byte| matches!(byte, b'/' | b'\\')).next()?;
     // Longer than any; keeps the cost of a long word constant.
     if name.len() > 32 {
+        return None;
+    }
+    // Most words begin like none of them.
+    let first = name.first()?.to_ascii_lowercase();
+    if !matches!(first, b'a' | b'b' | b'c' | b'd' | b'k' | b'm' | b'p' | b'r' | b's' | b'z') {
         return None;
     }
     let name = name.to_ascii_lowercase();

@@ -25,7 +25,9 @@ impl Read {
             self.pipeline.clear();
             return;
         };
-        self.line(first.at, &joined(words));
+        self.starts.push((self.text.len(), first.at));
+        join(words, &mut self.text);
+        self.text.push(b'\n');
         let inner = started::started(words);
         let program = program(inner);
         if inner.len() < words.len()
@@ -88,6 +90,16 @@ fn program(words: &[Word]) -> Vec<u8> {
 }
 
 pub(super) fn joined(words: &[Word]) -> Vec<u8> {
-    let texts: Vec<&[u8]> = words.iter().map(|word| word.text.as_slice()).collect();
-    texts.join(&b' ')
+    let mut text = Vec::with_capacity(words.iter().map(|word| word.text.len() + 1).sum());
+    join(words, &mut text);
+    text
+}
+
+fn join(words: &[Word], text: &mut Vec<u8>) {
+    for (index, word) in words.iter().enumerate() {
+        if index > 0 {
+            text.push(b' ');
+        }
+        text.extend_from_slice(&word.text);
+    }
 }
