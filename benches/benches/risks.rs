@@ -6,7 +6,7 @@
 
 use std::{error::Error, fs, hint::black_box, path::Path, time::Duration};
 
-use esbgate_config::{Lookup, PolicyDocument};
+use esbgate_config::{Lookup, PolicyDocument, PolicyText};
 use esbgate_core::RiskRules;
 use esbgate_model::ScriptLanguage;
 use rustix::time::{ClockId, clock_gettime};
@@ -147,7 +147,8 @@ impl Lookup for Nothing {
 fn rules(text: &str) -> Result<RiskRules, Problem> {
     let now = "2027-01-01T00:00Z".parse()?;
     let plan =
-        PolicyDocument::read("starter.yaml", text).and_then(|d| d.check_alone(&Nothing, now));
+        PolicyDocument::read(&[PolicyText { name: "starter.yaml".into(), text: text.into() }])
+            .and_then(|d| d.check_alone(&Nothing, now));
     let (plan, _) = plan.map_err(|problems| format!("{problems:?}"))?;
     Ok(plan.risks().clone())
 }
