@@ -57,13 +57,8 @@ impl Caller {
             leeway: Duration::ZERO,
         };
         let app = app()?;
-        let policy = Policy {
-            generation: 1,
-            apps: [(app.code.clone(), Arc::new(app))].into(),
-            issuers: vec![issuer],
-            risks: Risks::default(),
-            freezes: Freezes::default(),
-        };
+        let policy =
+            Policy::new(1, [Arc::new(app)], vec![issuer], Risks::default(), Freezes::default());
         let head = HeadRules { hosts: vec!["gate".into()], ..HeadRules::default() };
         let parse = Parse(Arc::new(head));
         Ok(Self { parse, route: MatchRoute(PolicyHandle::new(policy)), token })

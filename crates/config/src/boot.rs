@@ -36,6 +36,8 @@ pub struct Boot {
     pub hosts: Vec<Box<str>>,
     /// Probes and metrics.
     pub monitor: SocketAddr,
+    /// Applications with series of their own.
+    pub named_apps: usize,
     /// The admin socket's file.
     pub admin: Option<Box<str>>,
     /// Ceilings.

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use esbgate_core::NAMED_APPS;
 use esbgate_model::{
     Name, Secret,
     dialect::{AppSecrets, Credential, Dialect},
@@ -36,6 +37,7 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
     let listeners = listeners(&spec.listen.value, port, faults);
     let monitor = tcp(&spec.monitor.address, "monitor.address", faults);
     let admin = spec.admin.as_ref().and_then(|said| admin(&said.socket, spec, faults));
+    let named_apps = spec.monitor.apps.as_ref().map(|apps| named_apps(apps, faults));
     let limits = limits(&spec.limits, faults);
     let trusted_proxies = networks(&spec.trusted_proxies, "trusted_proxies", faults);
     let trusted_peers = networks(&spec.trusted_peers, "trusted_peers", faults);
@@ -62,6 +64,7 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
         listeners,
         hosts: spec.hosts.value.iter().map(|host| host.value.to_lowercase().into()).collect(),
         monitor: monitor?,
+        named_apps: named_apps.unwrap_or(NAMED_APPS),
         admin,
         limits,
         trusted_proxies,
@@ -89,6 +92,16 @@ fn admin(socket: &Spanned<String>, spec: &BootSpec, faults: &mut Faults<'_>) -> 
         return faults.none(socket, "admin.socket", "a listener for callers has this path");
     }
     Some(path.into())
+}
+
+/// More series than a Prometheus should be asked to keep for one gateway.
+const MOST_NAMED_APPS: u32 = 100_000;
+
+fn named_apps(apps: &Spanned<u32>, faults: &mut Faults<'_>) -> usize {
+    if apps.value > MOST_NAMED_APPS {
+        faults.add(apps, "monitor.apps", format!("at most {MOST_NAMED_APPS} applications"));
+    }
+    usize::try_from(apps.value).unwrap_or(NAMED_APPS)
 }
 
 fn limits(spec: &LimitsSpec, faults: &mut Faults<'_>) -> Limits {

@@ -80,6 +80,10 @@ spec! {
         /// `/livez`, `/readyz` and `/metrics`, in clear.
         #[cfg_attr(test, schemars(with = "form::Address"))]
         address: Spanned<String>,
+        /// Applications with series of their own, the first by code; the others share `app="other"`. Who has them keeps
+        /// them until a restart.
+        #[cfg_attr(test, schemars(range(max = 100000), extend("default" = 1000)))]
+        apps: Option<Spanned<u32>>,
     }
 }
 spec! {

@@ -59,7 +59,7 @@ impl Plan {
             let shadow = shadowed(&app.limits, &app.allow);
             let metrics = metrics.with_shadow(binding.metrics.shadow(app.code.as_str(), shadow));
             let bound = App {
-                code: app.code.clone(),
+                code: app.code,
                 keys: app.keys,
                 issuers: app.issuers,
                 certificates: app.certificates,
@@ -73,13 +73,13 @@ impl Plan {
                 state,
                 metrics,
             };
-            (app.code, Arc::new(bound))
+            Arc::new(bound)
         });
-        let apps = apps.collect();
+        let apps: Vec<_> = apps.collect();
         let metrics = binding.metrics.risks(&self.risks);
         let risks = Risks { rules: self.risks, metrics };
         let freezes = Freezes { policy: self.freezes, admin: binding.ledger.frozen().clone() };
-        Policy { generation: binding.generation, apps, issuers: self.issuers, risks, freezes }
+        Policy::new(binding.generation, apps, self.issuers, risks, freezes)
     }
 }
 

@@ -16,17 +16,19 @@ use crate::{
 };
 
 /// Longer documents are refused unread.
-const LONGEST: usize = 512 * 1024;
+const LONGEST: usize = 64 << 20;
 
 /// Most files of a document.
 const FILES: usize = 1_000;
 
-/// Most values of a document, those that aliases repeat included.
-const NODES: usize = 100_000;
+/// Most values for each MiB that a document begins, those that aliases repeat included: in proportion, so that a short
+/// one cannot ask for much. 10,000 applications with five rules each are 23 MiB, and have half of that.
+const NODES: usize = 200_000;
 
 /// Reads the files of a document; bounds hold over their sum.
 pub(crate) fn read(texts: &Texts) -> Result<Vec<Node>, Vec<Problem>> {
-    let (mut bytes, mut left) = (0, NODES);
+    let whole: usize = texts.files().map(|file| file.text.len()).sum();
+    let (mut bytes, mut left) = (0, NODES.saturating_mul((whole >> 20) + 1));
     let (mut roots, mut problems) = (Vec::new(), Vec::new());
     for (index, file) in texts.files().enumerate() {
         bytes += file.text.len();
@@ -68,7 +70,7 @@ fn document(file: usize, texts: &Texts, text: &str, nodes: usize) -> Result<Node
 
 fn options(nodes: usize) -> Options {
     let budget = serde_saphyr::budget! {
-        max_events: 200_000,
+        max_events: nodes.saturating_mul(2),
         max_nodes: nodes,
         max_aliases: 64,
         max_anchors: 64,
@@ -91,6 +93,14 @@ fn retell(said: &str) -> (String, Option<&'static str>, Hide) {
     let said = said.split(" at line ").next().unwrap_or(said);
     if said.contains("duplicate") {
         return ("duplicate key".into(), Some("a key may stand once"), Hide::Value);
+    }
+    if said.contains("budget") {
+        let hint = "docs/configuration.md has the bounds";
+        return (
+            "more values, anchors, aliases or levels than a file may have".into(),
+            Some(hint),
+            Hide::Values,
+        );
     }
     if said.contains(['"', '\'', '`']) {
         let hint = "look at indentation, quotes and colons, here and above";

@@ -59,7 +59,7 @@ pub use self::{
     limits::{GrantLimits, GrantState, Limit, LimitSet, Limits, Shadow, Weights, shadowed},
     login::{Login, LoginDown, Verdict},
     metrics::{
-        AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics,
+        AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics, NAMED_APPS,
         NextPolicyMetrics, OutcomeClass, RecordKind, ReloadMetrics, RiskMetrics, ShadowMetrics,
         ShadowResult, UpstreamMetrics, UpstreamResult,
     },

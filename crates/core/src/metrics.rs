@@ -1,6 +1,7 @@
 //! What the gateway counts. Labels come from closed sets and from policy, so hostile input adds no series;
 //! series are resolved at `bind`, so a request touches atomics only.
 
+mod apps;
 mod journal;
 mod login;
 mod next_policy;
@@ -20,9 +21,11 @@ use prometheus::{
     IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
+use self::apps::NamedApps;
 use crate::Grant;
 
 pub use self::{
+    apps::NAMED_APPS,
     journal::{JournalMetrics, RecordKind},
     login::{CacheResult, LoginMetrics, LoginResult},
     next_policy::{NextPolicyMetrics, ShadowResult},
@@ -113,6 +116,7 @@ pub struct Metrics {
     apps: IntGauge,
     loaded: Gauge,
     files_read: IntGauge,
+    named: Arc<NamedApps>,
     credential_refusals: IntCounterVec,
     credential_retries: IntCounterVec,
     risk_matches: IntCounterVec,
@@ -294,14 +298,22 @@ impl Metrics {
             journal: JournalMetrics::register(registry)?,
             next_policy: NextPolicyMetrics::register(registry)?,
             reload: ReloadMetrics::register(registry)?,
+            named: Arc::default(),
             registry: registry.clone(),
         })
     }
 
-    /// Resolves the series of one application: those of the components that its grants name.
+    /// Lets at most `apps` applications have series of their own; the others share `other`.
+    pub fn limit_apps(&self, apps: usize) {
+        self.named.limit(apps);
+    }
+
+    /// Resolves the series of one application: those of the components that its grants name. Beyond the limit of
+    /// applications these are the series of `other`.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where series are resolved")]
     pub fn app(&self, app: &str, acts_as: &str, allow: &[Grant]) -> AppMetrics {
+        let app = if self.named.has(app) { app } else { OTHER };
         let granted = |component: &Component| {
             allow.iter().any(|grant| grant.components.covers(|c| c == component))
         };

@@ -274,6 +274,8 @@ pub struct Policy {
     pub risks: Risks,
     /// What is stopped.
     pub freezes: Freezes,
+    /// The applications that each name in a certificate speaks for.
+    certificates: HashMap<CertificateName, Vec<Arc<App>>>,
 }
 
 /// The risk rules and their series.
@@ -286,15 +288,33 @@ pub struct Risks {
 }
 
 impl Policy {
-    /// The applications that the names of a certificate speak for; more than one is a disagreement.
+    /// A generation of these applications, found by code and by certificate without a look at the others.
+    #[must_use]
+    pub fn new(
+        generation: u64,
+        apps: impl IntoIterator<Item = Arc<App>>,
+        issuers: Vec<Issuer>,
+        risks: Risks,
+        freezes: Freezes,
+    ) -> Self {
+        let apps: HashMap<Name, Arc<App>> =
+            apps.into_iter().map(|app| (app.code.clone(), app)).collect();
+        let mut certificates: HashMap<CertificateName, Vec<Arc<App>>> = HashMap::new();
+        for app in apps.values() {
+            for name in &app.certificates {
+                certificates.entry(name.clone()).or_default().push(Arc::clone(app));
+            }
+        }
+        Self { generation, apps, issuers, risks, freezes, certificates }
+    }
+
+    /// The applications that the names of a certificate speak for, once for each name; two different ones are a
+    /// disagreement.
     pub(crate) fn apps_of_certificate(
         &self,
         names: &[CertificateName],
     ) -> impl Iterator<Item = &Arc<App>> {
-        let all = if names.is_empty() { None } else { Some(self.apps.values()) };
-        all.into_iter()
-            .flatten()
-            .filter(|app| app.certificates.iter().any(|name| names.contains(name)))
+        names.iter().filter_map(|name| self.certificates.get(name)).flatten()
     }
 }
 

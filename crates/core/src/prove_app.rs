@@ -190,8 +190,13 @@ fn prove(routed: &RoutedCall, signatures: &Signatures) -> Result<Proved, AppFaul
             add(app.ok_or(AppFault::Wrong)?, AppProof::Jwt, spoken.user)?;
         }
     }
+    let mut by_certificate: Option<&Arc<App>> = None;
     for app in policy.apps_of_certificate(parsed.peer().certificate()) {
-        add(app, AppProof::Certificate, None)?;
+        // Two names of one certificate may speak for one application: that is one proof.
+        if by_certificate.is_none_or(|known| known.code != app.code) {
+            add(app, AppProof::Certificate, None)?;
+        }
+        by_certificate = Some(app);
     }
     match (proved, &shown.app_code) {
         (Some(proved), Some(code)) if proved.app.code != *code => Err(AppFault::Disagree),

@@ -139,13 +139,7 @@ fn app() -> App {
 /// A call there is room for.
 fn admitted() -> AdmittedCall {
     let app = app();
-    let policy = Policy {
-        generation: 1,
-        apps: [(app.code.clone(), Arc::new(app))].into(),
-        issuers: vec![],
-        risks: Risks::default(),
-        freezes: Freezes::default(),
-    };
+    let policy = Policy::new(1, [Arc::new(app)], vec![], Risks::default(), Freezes::default());
     let head = HeadRules { hosts: vec!["gate".into()], ..HeadRules::default() };
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HeaderValue::from_static("gate"));

@@ -71,6 +71,8 @@ pub struct Settings {
     pub admin: Option<String>,
     /// The folder of what is remembered over a restart.
     pub state: PathBuf,
+    /// Applications with series of their own.
+    pub named_apps: usize,
     /// What heads are held to.
     pub head: HeadRules,
     /// What callers are held to.
@@ -139,6 +141,7 @@ pub struct Running {
 /// Starts a gateway.
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     let metrics = Metrics::register(&Registry::new(), env!("CARGO_PKG_VERSION"))?;
+    metrics.limit_apps(settings.named_apps);
     let journal = open_journal(settings.journal, &clock, metrics.journal.clone()).await?;
     let ports =
         Ports { journal: journal.clone(), metrics: metrics.clone(), clock: Arc::clone(&clock) };

@@ -38,6 +38,7 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
         monitor: boot.monitor.to_string(),
         admin: boot.admin.map(Into::into),
         state: (&*boot.state).into(),
+        named_apps: boot.named_apps,
         head: HeadRules {
             hosts: boot.hosts,
             trusted_peers: boot.trusted_peers,
