@@ -185,6 +185,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
             clock: Arc::clone(&clock),
             journal: journal.clone(),
             policy,
+            reloader: reloader.clone(),
+            shadow: shadow.clone(),
             login: login.0,
             inside: inside.clone(),
             callers: server.clone(),
@@ -220,7 +222,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     servers.spawn(async move { probes.serve(listener, None, monitor).await });
     let refusals = journal.clone();
     servers.spawn(each_minute(drain.clone(), move || refusals.sum_up()));
-    servers.spawn(worker.run(asked_of_policy, folders, drain.clone()));
+    servers.spawn(worker.run(asked_of_policy, folders, shadow.clone(), drain.clone()));
     let (looks, asked) = mpsc::channel(1);
     servers.spawn(keep_reading(settings.reread, asked, metrics, drain.clone()));
     Ok(Running {

@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
 pub use self::serve::settings;
-use self::{policy_check::Format, policy_diff::FailOn};
+use self::{admin::AdminCommand, policy_check::Format, policy_diff::FailOn};
 
 /// What somebody new can run; packages are built without the demo.
 #[cfg(feature = "demo")]
@@ -59,7 +59,7 @@ enum Command {
     /// Gives orders to the running gateway over its admin socket.
     Admin {
         #[command(subcommand)]
-        command: admin::AdminCommand,
+        command: AdminCommand,
     },
     /// Works on the policy file.
     Policy {
@@ -143,17 +143,25 @@ enum PolicyCommand {
         #[arg(value_name = "FILE", default_value = "policy")]
         of: schema::Of,
     },
-    /// Shows the generations of policy that are kept, and the one that a rollback holds.
+    /// Goes back to an earlier generation of policy, which holds until the policy's files change; or lists what is kept.
     #[command(
         after_help = "Example: esbgate policy rollback --config /etc/esbgate/esbgate.yaml --list"
     )]
     Rollback {
-        /// The start-up file, which names the state folder.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-        /// Lists what is kept.
-        #[arg(long, required = true)]
+        /// The generation; else the one before that in force.
+        #[arg(long, value_name = "N")]
+        to: Option<u64>,
+        /// Lists what is kept in the state folder that --config names; changes nothing and needs no gateway.
+        #[arg(long, requires = "config", conflicts_with = "to")]
         list: bool,
+        #[command(flatten)]
+        at: admin::At,
+    },
+    /// Says what policy.next.yaml would have decided otherwise since the running gateway evaluates it.
+    #[command(after_help = "Example: esbgate policy shadow --config /etc/esbgate/esbgate.yaml")]
+    Shadow {
+        #[command(flatten)]
+        at: admin::At,
     },
     /// Makes a key for an application: prints it once, and the line to paste into the policy.
     #[command(after_help = "Example: esbgate policy new-key")]
@@ -182,9 +190,14 @@ pub fn run(cli: Cli) -> ExitCode {
         } => explain::run(&call, policy.as_deref(), config.as_deref(), at, format),
         Command::Policy { command: PolicyCommand::Exemptions(asked) } => exemptions::run(&asked),
         Command::Policy { command: PolicyCommand::Schema { of } } => schema::run(of),
-        // There is nothing else that it does: clap requires the word.
-        Command::Policy { command: PolicyCommand::Rollback { config, list: _ } } => {
-            rollback::list(&config)
+        Command::Policy { command: PolicyCommand::Rollback { to, list, at } } => {
+            match at.config().filter(|_| list) {
+                Some(config) => rollback::list(config),
+                None => admin::run(AdminCommand::Rollback { to, at }),
+            }
+        }
+        Command::Policy { command: PolicyCommand::Shadow { at } } => {
+            admin::run(AdminCommand::Shadow { at })
         }
         Command::Policy { command: PolicyCommand::NewKey } => new_key::run(),
     }

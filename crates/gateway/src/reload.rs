@@ -4,6 +4,7 @@
 //! fail. One task does it, so there is one at a time, and what takes time is done beside the threads that serve calls.
 
 mod check;
+mod next;
 mod shelf;
 mod sight;
 mod source;
@@ -22,7 +23,7 @@ use esbgate_core::ReloadCause;
 use tokio::sync::{mpsc, oneshot, watch as broadcast};
 
 pub(crate) use self::{
-    check::{Checked, PolicyGrounds, check},
+    check::{Checked, PolicyGrounds, Tests, check},
     source::{LONGEST, PolicySource, PolicyTexts},
     start::{Ports, begin},
     watch::watch,

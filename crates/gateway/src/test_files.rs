@@ -2,14 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use esbgate_config::{PolicyDocument, Problem};
+use esbgate_config::{Lookup, PolicyDocument, Problem};
 
 /// Adds every `.yaml` file of the folder `tests` that belongs to a policy: in it where it is a folder, else beside it.
-pub(crate) fn add_tests(policy: &Path, document: &mut PolicyDocument) -> Result<(), Vec<Problem>> {
+pub(crate) fn add_tests(
+    policy: &Path,
+    document: &mut PolicyDocument,
+    port: &dyn Lookup,
+) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     for file in files(policy)? {
         let name = file.display().to_string();
-        let read = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error));
+        let read = port.file(&name).map_err(|why| unreadable(&file, &why));
         if let Err(more) = read.and_then(|text| document.add_tests(&name, &text)) {
             problems.extend(more);
         }
@@ -32,7 +36,7 @@ fn files(policy: &Path) -> Result<Vec<PathBuf>, Vec<Problem>> {
     Ok(files)
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Vec<Problem> {
+fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Vec<Problem> {
     let name = path.display().to_string();
     vec![Problem::of_file(&name, format!("it cannot be read: {error}"))]
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use esbgate_core::{AdminPeer, AdminRecord, Clock, PolicyHandle, Rooms};
+use esbgate_config::Problem;
+use esbgate_core::{AdminPeer, AdminRecord, Clock, PolicyHandle, ReloadCause, Rooms};
 use esbgate_journal::FileJournal;
 use esbgate_model::Name;
 use esbgate_server::Server;
@@ -12,7 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     keep::Keep,
-    protocol::{Answer, Done, Operation, Order, Status, Subject, Token},
+    protocol::{Answer, Differing, Done, Operation, Order, Shadowed, Status, Subject, Token},
+};
+use crate::{
+    reload::{ReloadError, Reloaded, Reloader},
+    shadow::{Difference, Shadow, ShadowReport},
 };
 
 /// What the desk looks at.
@@ -20,6 +25,8 @@ pub(crate) struct View {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journal: FileJournal,
     pub(crate) policy: PolicyHandle,
+    pub(crate) reloader: Reloader,
+    pub(crate) shadow: Shadow,
     pub(crate) login: Option<LoginService>,
     pub(crate) inside: Rooms,
     pub(crate) callers: Server,
@@ -35,6 +42,9 @@ pub(crate) struct Desk {
     // Held by admins alone, never by a call.
     keep: Arc<Mutex<Keep>>,
 }
+
+/// Most problems of a policy that an answer tells.
+const MOST_TOLD: usize = 20;
 
 type Arguments = Vec<(&'static str, String)>;
 
@@ -63,6 +73,19 @@ impl Desk {
                 let status = self.status().await;
                 self.looked(name, peer, Done::Status(status)).await
             }
+            Operation::Reload => {
+                let reloaded = self.view.reloader.reload(ReloadCause::Admin).await;
+                self.in_force(name, Vec::new(), peer, reloaded).await
+            }
+            Operation::Rollback { to } => {
+                let arguments = to.map(|to| ("to", to.to_string())).into_iter().collect();
+                let reloaded = self.view.reloader.rollback(to).await;
+                self.in_force(name, arguments, peer, reloaded).await
+            }
+            Operation::Shadow => {
+                let report = self.view.shadow.report().map(shadowed);
+                self.looked(name, peer, Done::Shadow(report)).await
+            }
         }
     }
 
@@ -70,6 +93,29 @@ impl Desk {
     async fn looked(&self, name: &'static str, peer: AdminPeer, done: Done) -> Answer {
         self.record(name, &Vec::new(), peer, "done").await;
         Answer::done(done)
+    }
+
+    /// What a change of policy came to. Its own record was there before it had an effect; this one says who asked.
+    async fn in_force(
+        &self,
+        name: &'static str,
+        arguments: Arguments,
+        peer: AdminPeer,
+        reloaded: Result<Reloaded, ReloadError>,
+    ) -> Answer {
+        let (generation, taken, held) = match reloaded {
+            Ok(Reloaded::Same(number)) => (number, false, false),
+            Ok(Reloaded::Held(number)) => (number, false, true),
+            Ok(Reloaded::Taken(number)) => {
+                (number, true, self.view.reloader.status().borrow().hold.is_some())
+            }
+            Err(error) => {
+                self.record(name, &arguments, peer, "refused").await;
+                return Answer::refused("refused", told(&error));
+            }
+        };
+        self.record(name, &arguments, peer, "done").await;
+        Answer::done(Done::InForce { generation, taken, held })
     }
 
     async fn freeze(&self, order: Order, peer: AdminPeer) -> Answer {
@@ -139,10 +185,17 @@ impl Desk {
     async fn status(&self) -> Status {
         let view = &self.view;
         let (generation, apps, policy_freezes) = view.policy.summary();
+        let (held, problems) = {
+            let status = view.reloader.status();
+            let status = status.borrow();
+            (status.hold.as_ref().map(|hold| hold.restores), status.problems.len())
+        };
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             generation,
             apps,
+            held,
+            problems,
             in_flight: view.inside.taken(),
             connections: view.callers.connections(),
             journal_writable: view.journal.writable(),
@@ -165,6 +218,50 @@ impl Desk {
         let uid = peer.uid;
         tracing::info!(operation, ?arguments, uid, result, recorded, "order of an admin");
         recorded
+    }
+}
+
+/// Why a change of policy was refused, with the places of its problems.
+fn told(error: &ReloadError) -> String {
+    let problems: &[Problem] = match error {
+        ReloadError::Refused(problems) => problems,
+        ReloadError::Unrecorded
+        | ReloadError::NoPrevious
+        | ReloadError::Shelf(_)
+        | ReloadError::Stopping => &[],
+    };
+    let lines = problems.iter().take(MOST_TOLD).map(|problem| format!("\n{problem}"));
+    let more = problems.len().saturating_sub(MOST_TOLD);
+    let more = if more > 0 {
+        format!("\nand {more} more; the log has all of them")
+    } else {
+        String::new()
+    };
+    format!("{error}{}{more}", lines.collect::<String>())
+}
+
+fn shadowed(report: ShadowReport) -> Shadowed {
+    let [same, would_refuse, would_allow, other_reason, unjudged] = report.counts;
+    let differing = |one: Difference| Differing {
+        result: one.result.as_str().into(),
+        app: one.app.map(|app| app.as_str().into()),
+        component: one.component.map(Into::into),
+        now: one.now.map(Into::into),
+        next: one.next.map(Into::into),
+        count: one.count,
+        last_at: one.last_at,
+        last_request_id: one.last_request_id.into(),
+    };
+    Shadowed {
+        sha256: report.sha256.into(),
+        since: report.since,
+        same,
+        would_refuse,
+        would_allow,
+        other_reason,
+        unjudged,
+        differences: report.differences.into_iter().map(differing).collect(),
+        untold: report.untold,
     }
 }
 

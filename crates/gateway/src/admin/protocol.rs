@@ -51,6 +51,16 @@ pub enum Operation {
     Drain,
     /// Says how the gateway is.
     Status,
+    /// Looks at the policy's files now.
+    Reload,
+    /// Goes back to a kept generation, and holds it until the files change.
+    Rollback {
+        /// Which; else the one before that in force.
+        #[serde(default)]
+        to: Option<u64>,
+    },
+    /// Says what the next policy would have decided otherwise.
+    Shadow,
 }
 
 impl Operation {
@@ -63,6 +73,9 @@ impl Operation {
             Self::Purge { .. } => "purge",
             Self::Drain => "drain",
             Self::Status => "status",
+            Self::Reload => "reload",
+            Self::Rollback { .. } => "rollback",
+            Self::Shadow => "shadow",
         }
     }
 }
@@ -260,6 +273,61 @@ pub enum Done {
     },
     /// How the gateway is.
     Status(Status),
+    /// A generation is in force.
+    InForce {
+        /// Its number.
+        generation: u64,
+        /// Whether it was not in force before.
+        taken: bool,
+        /// Whether a rollback holds it over the files.
+        held: bool,
+    },
+    /// What the next policy would have decided otherwise; nothing where there is none.
+    Shadow(Option<Shadowed>),
+}
+
+/// What came of a next policy.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Shadowed {
+    /// The hash of its file.
+    pub sha256: String,
+    /// When it was loaded.
+    pub since: Timestamp,
+    /// Calls that it would have decided in the same way.
+    pub same: u64,
+    /// Calls that it would have refused.
+    pub would_refuse: u64,
+    /// Calls that it would have allowed.
+    pub would_allow: u64,
+    /// Calls that it would have refused for another reason.
+    pub other_reason: u64,
+    /// Calls that it was not asked about.
+    pub unjudged: u64,
+    /// Kinds of differences, the most frequent first.
+    pub differences: Vec<Differing>,
+    /// Differing calls beyond those kinds.
+    pub untold: u64,
+}
+
+/// One kind of difference.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Differing {
+    /// How it would decide: `would_refuse`, `would_allow` or `other_reason`.
+    pub result: String,
+    /// The application.
+    pub app: Option<String>,
+    /// The component.
+    pub component: Option<String>,
+    /// The code of the refusal by the policy in force.
+    pub now: Option<String>,
+    /// The code of the refusal by the next policy.
+    pub next: Option<String>,
+    /// How many calls.
+    pub count: u64,
+    /// When the last of them came.
+    pub last_at: Timestamp,
+    /// Its id, as answers, log and journal have it.
+    pub last_request_id: String,
 }
 
 /// How the gateway is.
@@ -271,6 +339,10 @@ pub struct Status {
     pub generation: u64,
     /// Its applications.
     pub apps: usize,
+    /// The kept generation that a rollback holds over the files.
+    pub held: Option<u64>,
+    /// How many problems the files have as they are now; none if they are in force.
+    pub problems: usize,
     /// Requests inside.
     pub in_flight: u64,
     /// Connections of callers.

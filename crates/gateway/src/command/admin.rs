@@ -37,6 +37,13 @@ pub(super) struct At {
     format: Shape,
 }
 
+impl At {
+    /// The start-up file.
+    pub(super) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+}
+
 /// What is stopped, why and for how long.
 #[derive(Debug, Args)]
 pub(super) struct FreezeArgs {
@@ -125,6 +132,27 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         at: At,
     },
+    /// Looks at the policy's files now, and takes what they say.
+    #[command(after_help = "Example: esbgate admin reload --config /etc/esbgate/esbgate.yaml")]
+    Reload {
+        #[command(flatten)]
+        at: At,
+    },
+    /// Goes back to an earlier generation of policy, which holds until the policy's files change.
+    #[command(after_help = "Example: esbgate admin rollback --to 12")]
+    Rollback {
+        /// The generation; else the one before that in force.
+        #[arg(long, value_name = "N")]
+        to: Option<u64>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Says what the next policy would have decided otherwise.
+    #[command(after_help = "Example: esbgate admin shadow --format json")]
+    Shadow {
+        #[command(flatten)]
+        at: At,
+    },
     /// Says how the gateway is.
     #[command(after_help = "Example: esbgate admin status --socket /run/esbgate/admin.sock")]
     Status {
@@ -145,6 +173,9 @@ pub(super) fn run(command: AdminCommand) -> ExitCode {
             Ok(token) => (Ok(json!({"purge": {"token": token}})), at),
             Err(why) => return misused(&why),
         },
+        AdminCommand::Reload { at } => (Ok(json!("reload")), at),
+        AdminCommand::Rollback { to, at } => (Ok(json!({"rollback": {"to": to}})), at),
+        AdminCommand::Shadow { at } => (Ok(json!("shadow")), at),
         AdminCommand::Drain { at } => (Ok(json!("drain")), at),
         AdminCommand::Status { at } => (Ok(json!("status")), at),
     };

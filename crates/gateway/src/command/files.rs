@@ -96,7 +96,7 @@ pub(super) fn tested(
 
 fn with_tests(policy: &Path) -> Result<PolicyDocument, Vec<Problem>> {
     let mut document = read(policy)?;
-    add_tests(policy, &mut document)?;
+    add_tests(policy, &mut document, &Sources)?;
     Ok(document)
 }
 

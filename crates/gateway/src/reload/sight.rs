@@ -6,7 +6,7 @@ use esbgate_config::Problem;
 use tokio::time::sleep;
 
 use super::{
-    Checked, Generation, Hold, PolicyTexts, ReloadError, ShelfError, check,
+    Checked, Generation, Hold, PolicyTexts, ReloadError, ShelfError, Tests, check,
     worker::{Worker, beside},
 };
 use crate::sources::Seen;
@@ -69,12 +69,12 @@ impl Worker {
     }
 
     /// Checks a policy, once more while the files that it names are still written.
-    pub(super) async fn check(&self, texts: &PolicyTexts) -> Checked {
+    pub(super) async fn check(&self, texts: &PolicyTexts, tests: Tests) -> Checked {
         let texts = Arc::new(texts.clone());
         for _ in 0..RESTLESS {
             let (source, texts) = (self.source.clone(), Arc::clone(&texts));
             let (grounds, now) = (Arc::clone(&self.grounds), self.clock.now().wall);
-            let checked = beside(move || check(&source, &texts, &grounds, now)).await;
+            let checked = beside(move || check(&source, &texts, &grounds, now, tests)).await;
             let Ok(checked) = checked else {
                 return self.unchecked("its check ended in a fault of the gateway");
             };

@@ -13,7 +13,7 @@ pub(crate) const LONGEST: u64 = 64 << 20;
 /// Most files of a folder.
 const MOST_FILES: usize = 4096;
 /// A policy that is not in force yet, in the same folder.
-const NEXT: &str = "policy.next.yaml";
+pub(super) const NEXT: &str = "policy.next.yaml";
 
 /// Where `policy:` of the start-up file leads: to a file or a folder.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch as broadcast};
 
 use super::{
     Checked, Command, Generation, Hold, PolicyGrounds, PolicySource, PolicyStatus, PolicyTexts,
-    Reloader, Shelf, check,
+    Reloader, Shelf, Tests, check,
     sight::Looked,
     take::{Offer, bind},
     worker::{InForce, Worker, beside},
@@ -111,7 +111,7 @@ async fn held(
         let path = source.path().display().to_string();
         let kept = own.load(number);
         let kept = kept.map_err(|error| vec![Problem::of_file(&path, error.to_string())])?;
-        let Checked { found, seen } = check(&source, &kept.texts, &grounds, now);
+        let Checked { found, seen } = check(&source, &kept.texts, &grounds, now, Tests::Skipped);
         found.map(|(plan, warnings)| (kept, plan, warnings, seen))
     });
     let problems = match looked.await {
@@ -170,6 +170,7 @@ async fn in_force(
     let restores = hold.as_ref().map(|hold| hold.restores);
     let kept = Generation { number, time, sha256: sha256.clone(), apps, texts };
     let worker = Worker {
+        next: None,
         source,
         grounds,
         shelf,

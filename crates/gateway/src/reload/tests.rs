@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
-use esbgate_core::{Clock, Metrics, ReceivedAt, ReloadCause};
+use esbgate_core::{BodyBudget, Clock, HeadRules, Metrics, ReceivedAt, ReloadCause};
 use esbgate_journal::{Durability, FileJournal, Options};
 use esbgate_model::{
     Name, Secret,
@@ -14,9 +14,10 @@ use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Checked, PolicyGrounds, PolicySettings, PolicySource, Ports, Reloaded, Reloader, begin, check,
-    watch::nothing,
+    Checked, PolicyGrounds, PolicySettings, PolicySource, Ports, Reloaded, Reloader, Tests, begin,
+    check, watch::nothing,
 };
+use crate::shadow::Shadow;
 
 #[derive(Debug)]
 struct Still;
@@ -50,7 +51,7 @@ fn grounds() -> PolicyGrounds {
 fn settings(folder: &Path) -> PolicySettings {
     let source = PolicySource::new(folder.join("policy.yaml"));
     let texts = source.read().unwrap();
-    let Checked { found, seen } = check(&source, &texts, &grounds(), Still.now().wall);
+    let Checked { found, seen } = check(&source, &texts, &grounds(), Still.now().wall, Tests::All);
     let (plan, warnings) = found.unwrap();
     let (state, warnings) = (folder.join("state"), warnings.len());
     PolicySettings { source, grounds: grounds(), state, texts, plan, warnings, seen }
@@ -81,7 +82,13 @@ async fn alone() -> Alone {
     let folders = nothing(settings.source.path());
     let (_, reloader, asked, worker) = begin(settings, ports).await.unwrap();
     let drain = CancellationToken::new();
-    let task = tokio::spawn(worker.run(asked, folders, drain.clone()));
+    let head = Arc::new(HeadRules::default());
+    let shadow = Shadow::new(
+        head,
+        BodyBudget::new(0),
+        Metrics::register(&Registry::new(), "0").unwrap().next_policy,
+    );
+    let task = tokio::spawn(worker.run(asked, folders, shadow, drain.clone()));
     Alone { folder, reloader, task, drain }
 }
 

@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Checked, Command, Generation, Hold, PolicyGrounds, PolicySource, PolicyStatus, PolicyTexts,
-    ReloadError, Reloaded, Shelf,
+    ReloadError, Reloaded, Shelf, Tests,
+    next::NextSeen,
     sight::{Looked, QUIET},
     take::Offer,
     watch::{Changes, Folders},
 };
-use crate::sources::Seen;
+use crate::{shadow::Shadow, sources::Seen};
 
 /// How often files are looked at where nobody tells of a change, as on NFS.
 const EACH: Duration = Duration::from_secs(5);
@@ -52,6 +53,8 @@ pub(crate) struct Worker {
     pub(super) file: Box<str>,
     pub(super) looked: Option<Looked>,
     pub(super) status: broadcast::Sender<PolicyStatus>,
+    /// What was read last of the next policy.
+    pub(super) next: Option<NextSeen>,
 }
 
 /// Does `work` beside the threads that serve calls.
@@ -67,6 +70,7 @@ impl Worker {
         mut self,
         mut commands: mpsc::Receiver<Command>,
         (mut folders, mut changes): (Folders, Changes),
+        shadow: Shadow,
         drain: CancellationToken,
     ) {
         // At once, because files may have changed since they were read and before they were watched.
@@ -88,11 +92,15 @@ impl Worker {
                 Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
             };
             match command {
-                Some(command) => self.obey(command).await,
+                Some(command) => {
+                    self.obey(command).await;
+                    self.look_at_next(&shadow).await;
+                }
                 None => {
                     let rested = Instant::now() + QUIET;
                     // Its errors are logged, and told by metrics.
                     self.reload(ReloadCause::Watch).await.ok();
+                    self.look_at_next(&shadow).await;
                     // A folder in which something always changes must not keep a thread busy.
                     sleep_until(rested).await;
                 }
@@ -164,7 +172,14 @@ impl Worker {
         texts: PolicyTexts,
         hold: Option<Hold>,
     ) -> Result<Reloaded, ReloadError> {
-        let Checked { found, seen } = self.check(&texts).await;
+        let tests = match cause {
+            ReloadCause::Rollback => Tests::Own,
+            ReloadCause::Start | ReloadCause::Watch | ReloadCause::Signal | ReloadCause::Admin => {
+                // What is held over the files is older than the tests beside them.
+                if hold.is_some() { Tests::Own } else { Tests::All }
+            }
+        };
+        let Checked { found, seen } = self.check(&texts, tests).await;
         let (plan, warnings) = match found {
             Ok(found) => found,
             Err(problems) => return self.refuse(cause, Some(&texts), problems, seen).await,

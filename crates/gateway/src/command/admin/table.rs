@@ -1,6 +1,9 @@
 //! Answers for people.
 
-use crate::admin::protocol::{Done, SetFreeze, Status};
+use crate::{
+    admin::protocol::{Done, SetFreeze, Shadowed, Status},
+    command::columns::columns,
+};
 
 /// An answer as text, with its line end.
 pub(super) fn text(done: &Done) -> String {
@@ -20,7 +23,50 @@ pub(super) fn text(done: &Done) -> String {
             )
         }
         Done::Status(said) => status(said),
+        Done::InForce { generation, taken, held } => {
+            let what = if *taken { "is in force now" } else { "was in force already" };
+            let held =
+                if *held { "; a rollback holds it until the policy's files change" } else { "" };
+            format!("generation {generation} {what}{held}\n")
+        }
+        Done::Shadow(None) => "there is no policy.next.yaml that could be evaluated\n".into(),
+        Done::Shadow(Some(report)) => shadow(report),
     }
+}
+
+fn shadow(report: &Shadowed) -> String {
+    let mut out = format!(
+        "next policy {}, since {}\nsame {}, would refuse {}, would allow {}, other reason {}, not judged {}\n",
+        report.sha256.get(..12).unwrap_or_default(),
+        report.since,
+        report.same,
+        report.would_refuse,
+        report.would_allow,
+        report.other_reason,
+        report.unjudged
+    );
+    let rows = report.differences.iter().map(|one| {
+        let or = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.into());
+        vec![
+            one.count.to_string(),
+            one.result.clone(),
+            or(&one.app, "-"),
+            or(&one.component, "-"),
+            or(&one.now, "allowed"),
+            or(&one.next, "allowed"),
+            one.last_at.to_string(),
+            one.last_request_id.clone(),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        let head = ["CALLS", "RESULT", "APP", "COMPONENT", "NOW", "NEXT", "LAST", "LAST REQUEST"];
+        out += &columns(&head, rows);
+    }
+    if report.untold > 0 {
+        out += &format!("and {} differing calls of further kinds\n", report.untold);
+    }
+    out
 }
 
 fn unrecorded(recorded: bool) -> &'static str {
@@ -74,6 +120,8 @@ fn status(said: &Status) -> String {
         ("version", said.version.clone()),
         ("generation", said.generation.to_string()),
         ("applications", said.apps.to_string()),
+        ("held by a rollback", said.held.map_or("no".into(), |held| format!("generation {held}"))),
+        ("problems of the files", said.problems.to_string()),
         ("requests inside", said.in_flight.to_string()),
         ("connections", said.connections.to_string()),
         ("journal writable", word(said.journal_writable).into()),
