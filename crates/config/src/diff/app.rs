@@ -40,12 +40,14 @@ fn added(new: &PlannedApp, risks: &RiskRules, changes: &mut Changes) {
     let text = format!("the application is new, and acts as {}", new.acting);
     changes.add(Effect::Widens, "apps", text);
     users(&Users::default(), &new.users, changes);
-    let none = Rules { side: Side::new(&[], risks), most: 0 };
+    let none = Rules { side: Side::new(&[], risks, &new.weights), most: 0 };
     rules(&none, &of(new, risks), changes);
 }
 
 fn of<'a>(app: &'a PlannedApp, risks: &RiskRules) -> Rules<'a> {
-    Rules { side: Side::new(&app.allow, risks), most: app.limits.hosts_per_call }
+    // A ceiling that is only watched holds nobody back.
+    let most = if app.limits.shadow.hosts { u64::MAX } else { app.limits.hosts_per_call };
+    Rules { side: Side::new(&app.allow, risks, &app.weights), most }
 }
 
 fn app(
@@ -151,8 +153,9 @@ fn users(old: &Users, new: &Users, changes: &mut Changes) {
     changes.switch("users.cookie", old.cookie, *cookie, Effect::Narrows);
     let (before, after) = (named(&old.exemptions), named(exemptions));
     const KEY: &str = "users.exemptions";
-    for (user, end) in &after {
-        let known = before.get(user).copied().max(by_pattern(&old.exemptions, user));
+    for (one, end) in &after {
+        let user = one.text();
+        let known = before.get(one).copied().max(one.by_pattern(&old.exemptions));
         let (effect, text) = match &known {
             None => (Effect::Widens, format!("{user} may be named without a token until {end}")),
             Some(known) if known == end => continue,
@@ -163,27 +166,47 @@ fn users(old: &Users, new: &Users, changes: &mut Changes) {
         };
         changes.add(effect, KEY, text);
     }
-    let gone = |user: &&&str| !after.contains_key(**user) && by_pattern(exemptions, user).is_none();
-    for user in before.keys().filter(gone) {
-        changes.add(Effect::Narrows, KEY, format!("{user} may not be named without a token"));
+    let gone = |one: &&Named<'_>| !after.contains_key(one) && one.by_pattern(exemptions).is_none();
+    for one in before.keys().filter(gone) {
+        changes.add(
+            Effect::Narrows,
+            KEY,
+            format!("{} may not be named without a token", one.text()),
+        );
     }
 }
 
-/// The last end of the exemptions with a pattern for this user.
-fn by_pattern(exemptions: &[Exemption], user: &str) -> Option<Timestamp> {
-    let user = Name::new(user).ok()?;
-    let naming = exemptions.iter().filter(|one| one.names(&user).is_some());
-    naming.map(|one| one.expires).max()
+/// What names users. A pattern is never one of the names that it matches, even where it is spelled like one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Named<'e> {
+    Name(&'e Name),
+    Pattern(&'e str),
 }
 
-/// Who may be named, each until the last end of all exemptions that name them; a pattern is a name of its own.
-fn named(exemptions: &[Exemption]) -> BTreeMap<&str, Timestamp> {
+impl<'e> Named<'e> {
+    fn text(self) -> &'e str {
+        match self {
+            Self::Name(name) => name.as_str(),
+            Self::Pattern(text) => text,
+        }
+    }
+
+    /// The last end of the exemptions that name this user, be it by a pattern.
+    fn by_pattern(self, exemptions: &[Exemption]) -> Option<Timestamp> {
+        let Self::Name(user) = self else { return None };
+        let naming = exemptions.iter().filter(|one| one.names(user).is_some());
+        naming.map(|one| one.expires).max()
+    }
+}
+
+/// Who may be named, each until the last end of all exemptions that name them.
+fn named(exemptions: &[Exemption]) -> BTreeMap<Named<'_>, Timestamp> {
     let mut ends = BTreeMap::new();
     for exemption in exemptions {
         let Exemption { users, patterns, expires } = exemption;
-        let patterns = patterns.iter().map(UserPattern::as_str);
-        for user in users.iter().map(Name::as_str).chain(patterns) {
-            let end = ends.entry(user).or_insert(*expires);
+        let patterns = patterns.iter().map(|one| Named::Pattern(UserPattern::as_str(one)));
+        for one in users.iter().map(Named::Name).chain(patterns) {
+            let end = ends.entry(one).or_insert(*expires);
             *end = (*end).max(*expires);
         }
     }

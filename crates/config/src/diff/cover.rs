@@ -1,11 +1,11 @@
 //! Whether the rules of one policy cover all that a rule of another allows.
 
-use esbgate_core::{Grant, GrantLimits, Quota, RiskAction, RiskRules};
-use esbgate_model::Component;
+use esbgate_core::{Grant, GrantLimits, Quota, RiskAction, RiskRules, Weights};
+use esbgate_model::{Component, Reach};
 
 use super::{
     atom::{Atom, atoms},
-    target::{each_within, targets_within},
+    target::{as_many, each_within, targets_within},
 };
 
 /// Most steps that are taken to prove that a rule is covered. What takes more is told as not proved.
@@ -14,13 +14,15 @@ const STEPS: usize = 50_000;
 /// The rules that something is held against, and what else decides with them.
 pub(super) struct Side<'a> {
     pub(super) rules: &'a [Grant],
-    /// Whether a risk rule lets what was reviewed pass, and nothing else.
+    /// Whether content of a hash that a rule names is worth more than other content: a risk rule lets it alone pass, or
+    /// it weighs less.
     pub(super) review: bool,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(rules: &'a [Grant], risks: &RiskRules) -> Self {
-        let review = risks.list().iter().any(|rule| rule.action() == RiskAction::ReviewedOnly);
+    pub(super) fn new(rules: &'a [Grant], risks: &RiskRules, weights: &Weights) -> Self {
+        let passes = risks.list().iter().any(|rule| rule.action() == RiskAction::ReviewedOnly);
+        let review = passes || weights.heaviest(true, |_| false) > 1;
         Self { rules, review }
     }
 }
@@ -46,7 +48,11 @@ pub(super) fn cover(rule: &Grant, most: u64, side: &Side<'_>) -> Cover {
             side.rules.iter().filter(|one| covers(one, component, rule)).collect();
         let lists = atoms(rule, component);
         // All targets of a call together, or each of them for itself.
-        let together = |one: &&&Grant| !runs || targets_within(&rule.targets, &one.targets, most);
+        let unseen = component.reach() == Reach::Hosts;
+        let together = |one: &&&Grant| {
+            let (inner, outer) = (&rule.targets, &one.targets);
+            if runs { targets_within(inner, outer, most) } else { !unseen || as_many(inner, outer) }
+        };
         let whole: Vec<&Grant> = of.iter().filter(together).copied().collect();
         let any = |rules: &[&Grant]| !rules.is_empty();
         if joint(&lists, &whole, side.review, &any, &mut steps) == Some(true) {

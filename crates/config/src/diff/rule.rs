@@ -50,14 +50,18 @@ pub(super) fn rules(old: &Rules<'_>, new: &Rules<'_>, changes: &mut Changes) {
 /// The first rule that covers a call pays for it, and refuses it where its own budget is spent. So a rule with a budget
 /// that covers less than it did, or comes later, gives calls away to rules that may let them pass.
 fn shields(old: &Rules<'_>, new: &Rules<'_>, changes: &mut Changes) {
-    let before: Vec<&str> = old.side.rules.iter().map(|rule| &*rule.name).collect();
-    let after: Vec<&str> = new.side.rules.iter().map(|rule| &*rule.name).collect();
+    let heirs: Vec<Option<usize>> =
+        new.side.rules.iter().map(|one| heir(one, old, new.most)).collect();
     for (place, rule) in old.side.rules.iter().enumerate().filter(|(_, rule)| is_budgeted(rule)) {
-        let behind = before.get(place + 1..).unwrap_or_default();
-        let now = after.iter().position(|name| *name == &*rule.name);
-        let first = now.and_then(|now| after.get(..now)).unwrap_or_default();
-        // New rules in front are held against the old ones by what they cover; old ones must not overtake.
-        let overtaken = first.iter().any(|name| behind.contains(name));
+        let now = new.side.rules.iter().position(|one| one.name == rule.name);
+        let first = new.side.rules.iter().zip(&heirs).take(now.unwrap_or_default());
+        // Whatever comes first now must have come first before, under whatever name: what was behind never saw the calls
+        // that the budget refused.
+        let rules = old.side.rules.get(..place).unwrap_or_default();
+        let ahead = Side { rules, review: old.side.review };
+        let overtaken = first
+            .filter(|(_, heir)| heir.is_none_or(|heir| heir >= place))
+            .any(|(one, _)| cover(one, new.most, &ahead) != Cover::Whole);
         let alike = named(new.side.rules, &rule.name).is_some_and(|found| {
             let unlimited = Grant { limits: found.limits, ..rule.clone() };
             let alone = std::slice::from_ref(found);
@@ -71,6 +75,14 @@ fn shields(old: &Rules<'_>, new: &Rules<'_>, changes: &mut Changes) {
         }
     }
     changes.rule = None;
+}
+
+/// The place of the old rule of this name, if it alone covers all that the new one does.
+fn heir(one: &Grant, old: &Rules<'_>, most: u64) -> Option<usize> {
+    let place = old.side.rules.iter().position(|before| before.name == one.name)?;
+    let rules = old.side.rules.get(place..=place)?;
+    let alone = Side { rules, review: old.side.review };
+    (cover(one, most, &alone) == Cover::Whole).then_some(place)
 }
 
 fn named<'a>(rules: &'a [Grant], name: &str) -> Option<&'a Grant> {

@@ -41,7 +41,12 @@ pub(super) fn targets_within(inner: &TargetGrant, outer: &TargetGrant, most: u64
         && within(groups, &outer.groups)
         && within(topology, &outer.topology)
         && outer.hosts.is_none_or(|outer| ceiling <= outer)
-        && !(dynamic && outer.hosts.is_none())
+        && !(dynamic && (outer.hosts.is_none() || !as_many(inner, outer)))
+}
+
+/// Whether what nobody can count is counted as at least as many hosts by `inner`: as fewer, it would spend less.
+pub(super) fn as_many(inner: &TargetGrant, outer: &TargetGrant) -> bool {
+    inner.hosts >= outer.hosts
 }
 
 /// Whether each single target that `inner` allows is allowed by one or other of `outer`.

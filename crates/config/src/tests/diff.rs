@@ -1,5 +1,7 @@
 //! What a diff says of edits that people make.
 
+mod dodges;
+
 use jiff::Timestamp;
 
 use super::{EXAMPLE, Fake};
