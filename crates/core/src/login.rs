@@ -28,4 +28,7 @@ pub trait Login: Send + Sync {
         token: &Secret,
         at: ReceivedAt,
     ) -> impl Future<Output = Result<Verdict, LoginDown>> + Send;
+
+    /// The same as far as it is known, without asking anybody and without a trace of it.
+    fn known(&self, token: &Secret, at: ReceivedAt) -> Option<Verdict>;
 }

@@ -46,6 +46,10 @@ impl Login for NobodyAsks {
     async fn introspect(&self, _: &Secret, _: ReceivedAt) -> Result<Verdict, LoginDown> {
         Err(LoginDown)
     }
+
+    fn known(&self, _: &Secret, _: ReceivedAt) -> Option<Verdict> {
+        None
+    }
 }
 
 /// Counts what it is told.

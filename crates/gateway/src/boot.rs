@@ -250,6 +250,10 @@ impl Login for MaybeLogin {
             None => Err(LoginDown),
         }
     }
+
+    fn known(&self, token: &Secret, at: ReceivedAt) -> Option<Verdict> {
+        self.0.as_ref()?.known(token, at)
+    }
 }
 
 /// Reads what an admin has frozen, off the runtime's threads.

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use esbgate_config::Plan;
 use esbgate_core::{
-    Binding, BodyBudget, HeadRules, Ledger, Login, Metrics, NextPolicyMetrics, PolicyHandle,
-    ProveApp, ReceivedRequest, Rooms, ShadowResult, Trace,
+    Binding, BodyBudget, HeadRules, Ledger, Login, LoginDown, Metrics, NextPolicyMetrics,
+    PolicyHandle, ProveApp, ReceivedAt, ReceivedRequest, Rooms, ShadowResult, Trace, Verdict,
 };
-use esbgate_model::{Code, Origin};
+use esbgate_model::{Code, Origin, Secret};
 use jiff::Timestamp;
 use prometheus::Registry;
 
@@ -141,12 +141,12 @@ impl Shadow {
         Some(Copied { next, request, looking, live })
     }
 
-    /// Asks the next policy about a call whose answer is there.
+    /// Asks the next policy about a call whose answer is there. Of its token it is told what `login` knows already.
     pub(crate) async fn look<L: Login>(&self, copied: Copied, login: L) {
         let Copied { next, request, looking, live } = copied;
         let Some(said) = decided(&live) else { return self.note(&next, ShadowResult::Unjudged) };
         let at = request.received_at.wall;
-        let walked = walk(request, &self.0.head, &next.policy, &next.prove_app, login).await;
+        let walked = walk(request, &self.0.head, &next.policy, &next.prove_app, Known(login)).await;
         drop(looking);
         let would = match walked {
             Ok(()) => None,
@@ -168,6 +168,19 @@ impl Shadow {
     fn note(&self, next: &NextPolicy, result: ShadowResult) {
         self.0.metrics.decided(result);
         next.tally.count(result);
+    }
+}
+
+/// A login service that is not asked: a caller whom the policy in force keeps away from it must not reach it here.
+struct Known<L>(L);
+
+impl<L: Login> Login for Known<L> {
+    async fn introspect(&self, token: &Secret, at: ReceivedAt) -> Result<Verdict, LoginDown> {
+        self.known(token, at).ok_or(LoginDown)
+    }
+
+    fn known(&self, token: &Secret, at: ReceivedAt) -> Option<Verdict> {
+        self.0.known(token, at)
     }
 }
 

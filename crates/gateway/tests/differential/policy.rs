@@ -133,6 +133,10 @@ impl Login for Tokens {
         let user = user_of(token.expose()).map(|user| Name::new(user).unwrap());
         Ok(Verdict { user, stale: false })
     }
+
+    fn known(&self, _: &Secret, _: ReceivedAt) -> Option<Verdict> {
+        None
+    }
 }
 
 pub fn user_of(token: &str) -> Option<&'static str> {

@@ -95,6 +95,21 @@ async fn a_token_is_not_asked_about_once_more() {
 }
 
 #[tokio::test]
+async fn who_is_kept_away_from_the_login_service_is_not_let_to_it_by_a_next_policy() {
+    let text = policy("", ALLOW).replace("token: true", "token: false");
+    let gate = Gate::with(Files { policy: text, ..Files::default() }).await;
+    let next = plan(&gate, &policy("", ALLOW));
+    gate.running.shadow().set(next, "hash", SINCE.parse().unwrap()).unwrap();
+    let header = authorization("bk_token", TOKEN);
+    let answer = gate.send(&[("X-Bkapi-Authorization", &header)], &call().to_string()).await;
+    assert!(answer.status >= 400, "{}", answer.status);
+    let shadow = gate.running.shadow().clone();
+    let (_, standin, _folder) = gate.stop().await;
+    assert_eq!(standin.history().login_count(), 0);
+    assert_eq!(count(&shadow.report().unwrap(), Unjudged), 1);
+}
+
+#[tokio::test]
 async fn an_outage_is_no_decision_and_is_not_compared() {
     let gate =
         Gate::with(Files { esb: Some("http://127.0.0.1:1".into()), ..Files::default() }).await;
