@@ -79,6 +79,9 @@ impl Keep {
     /// Puts one in force; those that have ended make room. Nothing is kept yet.
     pub(crate) fn set(&mut self, order: Order, now: Timestamp, uid: u32) -> Result<String, String> {
         order.freeze()?;
+        if order.until.is_some_and(|until| until <= now) {
+            return Err("until is past: it would stop nothing".into());
+        }
         let held = |one: &SetFreeze| one.order.until.is_none_or(|until| now < until);
         if self.set.iter().filter(|one| held(one)).count() >= MOST {
             return Err(format!("at most {MOST} freezes: take some out first"));
@@ -175,6 +178,16 @@ mod tests {
             let error = Keep::open(dir.path(), FreezeHandle::default()).unwrap_err().to_string();
             assert!(error.contains("freezes.json") && error.contains("or remove it"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_freeze_that_has_ended_already_is_refused_and_not_called_set() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut keep = Keep::open(dir.path(), FreezeHandle::default()).unwrap();
+        let end = "2027-01-01T00:00Z";
+        let said = keep.set(order("r", Some(end)), end.parse().unwrap(), 0).unwrap_err();
+        assert_eq!(said, "until is past: it would stop nothing");
+        assert!(keep.list().is_empty());
     }
 
     #[test]
