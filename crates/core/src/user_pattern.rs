@@ -10,6 +10,12 @@ const LONGEST: usize = 256;
 /// Most that one compiled pattern takes, in bytes.
 const PATTERN_BYTES: usize = 64 << 10;
 
+/// What names of people are parted by.
+const SEPARATORS: [u8; 3] = *b".-@";
+
+/// How long the parts of a name are that nobody has.
+const PARTS: [usize; 4] = [1, 2, 4, 8];
+
 /// Longest name.
 const LONGEST_NAME: usize = 64;
 
@@ -36,14 +42,23 @@ impl UserPattern {
         compiled(text)?;
         let regex = compiled(&format!(r"\A(?:{text})\z"))?;
         let wide = |name: &[u8]| regex.is_match(name);
-        let characters = (b'0'..=b'9').chain(b'A'..=b'Z').chain(b'a'..=b'z').chain([b'_']);
+        let mut characters = (b'0'..=b'9').chain(b'A'..=b'Z').chain(b'a'..=b'z').chain([b'_']);
         let repeated = |one: u8| {
             let longest = [one; LONGEST_NAME];
             (1..=LONGEST_NAME).any(|length| longest.get(..length).is_some_and(wide))
         };
-        if wide(b"") || characters.into_iter().any(repeated) {
+        let parted = |one: u8| {
+            let part = |length| std::iter::repeat_n(one, length);
+            let lengths = PARTS.into_iter().flat_map(|first| PARTS.map(|last| (first, last)));
+            let mut names = lengths.flat_map(|(first, last)| {
+                SEPARATORS.map(|by| part(first).chain([by]).chain(part(last)).collect::<Vec<u8>>())
+            });
+            names.any(|name| wide(&name))
+        };
+        if wide(b"") || characters.any(|one| repeated(one) || parted(one)) {
             return Err(PatternFault::new(
-                "it matches the empty text, or a name that is one character over and over",
+                "it matches the empty text, or a name that is one character over and over, \
+                 in one part or two",
             ));
         }
         Ok(Self { text: text.into(), regex })
@@ -116,6 +131,10 @@ mod tests {
             ("[a-p]+", "over and over"),
             ("[^q].*", "over and over"),
             ("svc_a|.{64}", "over and over"),
+            (r".*\..*", "in one part or two"),
+            (r"[a-z]+\.[a-z]+", "in one part or two"),
+            ("[a-z]+-.+", "in one part or two"),
+            (r"\w{2,}@\w{4}", "in one part or two"),
             ("svc_(", "unclosed group"),
             ("svc_a)|(.*", "unopened group"),
             (r"(svc)\1", "not supported"),
