@@ -25,6 +25,9 @@ use self::{tally::Tally, walk::walk};
 /// Most calls that are looked at once more at a time; further ones are counted as not judged.
 const AT_ONCE: u64 = 64;
 
+/// Most bytes of their bodies.
+const COPIES: u64 = 16 << 20;
+
 /// What a policy says of a call: the code of its refusal, or none if it allows it.
 type Decision = Option<Code>;
 
@@ -76,10 +79,12 @@ pub(crate) struct Copied {
 }
 
 impl Shadow {
-    /// Nothing to evaluate yet. Copies of bodies are paid from `bodies`.
+    /// Nothing to evaluate yet.
     #[must_use]
-    pub fn new(head: Arc<HeadRules>, bodies: Arc<BodyBudget>, metrics: NextPolicyMetrics) -> Self {
+    pub fn new(head: Arc<HeadRules>, metrics: NextPolicyMetrics) -> Self {
         let (next, looking) = (ArcSwapOption::empty(), Rooms::default());
+        // Not that of the calls: a copy must not take the place of a call.
+        let bodies = BodyBudget::new(COPIES);
         Self(Arc::new(Shared { next, looking, bodies, head, metrics }))
     }
 

@@ -3,6 +3,7 @@
 use esbgate_config::{BootDocument, Plan, PolicyDocument, PolicyText};
 use esbgate_core::ShadowResult::{self, OtherReason, Same, Unjudged, WouldAllow, WouldRefuse};
 use esbgate_gateway::{Sources, shadow::ShadowReport};
+use esbgate_standin::Fault;
 use serde_json::json;
 
 use crate::support::*;
@@ -107,6 +108,28 @@ async fn who_is_kept_away_from_the_login_service_is_not_let_to_it_by_a_next_poli
     let (_, standin, _folder) = gate.stop().await;
     assert_eq!(standin.history().login_count(), 0);
     assert_eq!(count(&shadow.report().unwrap(), Unjudged), 1);
+}
+
+#[tokio::test]
+async fn copies_of_calls_take_no_room_from_calls() {
+    let boot_extra = "limits: {body_bytes: 1MiB}\n".into();
+    let gate = Gate::with(Files { boot_extra, ..Files::default() }).await;
+    let next = plan(&gate, &policy("", ALLOW));
+    gate.running.shadow().set(next, "hash", SINCE.parse().unwrap()).unwrap();
+    let held = gate.standin.esb_faults().arm(Fault::HoldBeforeRun.always());
+    let large = call_with(json!({"script_content": "IyMj".repeat(100 << 10)}));
+    let second = async {
+        held.hit(1, PATIENCE).await.unwrap();
+        let second = gate.call(&large);
+        let release = async {
+            held.hit(2, PATIENCE).await.ok();
+            held.release();
+        };
+        tokio::join!(second, release).0
+    };
+    let (first, second) = tokio::join!(gate.call(&large), second);
+    first.is(200, "", "yes");
+    second.is(200, "", "yes");
 }
 
 #[tokio::test]
