@@ -76,7 +76,8 @@ pub(crate) async fn begin(
     let (source, grounds) = (settings.source.clone(), Arc::new(settings.grounds.clone()));
     let had = hold.is_some();
     let hold = hold.filter(|hold| hold.overrides == file);
-    if had && hold.is_none() {
+    let ended = had && hold.is_none();
+    if ended {
         tracing::info!("the policy's files have changed: no rollback is held over them any more");
     }
     let held = match hold {
@@ -90,7 +91,8 @@ pub(crate) async fn begin(
         Offer { cause: ReloadCause::Start, number, texts, plan, warnings, seen, hold: None }
     };
     let offer = held.unwrap_or_else(|| of_files(settings));
-    if had && offer.hold.is_none() && shelf.set_hold(None).is_err() {
+    // One that only cannot be gone back to now is tried again by the next start.
+    if ended && shelf.set_hold(None).is_err() {
         tracing::error!("rollback that holds no more cannot be taken out of the state folder");
     }
     offer.record(&ports.journal, None).await.map_err(|_| StartError::Unrecorded)?;

@@ -92,12 +92,11 @@ impl Worker {
         let restores = hold.as_ref().map(|hold| hold.restores);
         self.looked = Some(Looked { read: Ok(self.file.clone()), seen: seen.clone() });
         self.in_force = InForce { number, sha256: sha256.clone(), restores, seen };
-        let had = std::mem::replace(&mut self.hold, hold).is_some();
+        self.hold = hold;
         if self.hold.is_none() {
-            if had {
-                // Where it cannot be taken away, it still holds over files that are there no more.
-                self.write_hold(None).await.ok();
-            }
+            // One may be there that the start could not go back to. Where it cannot be taken away, it still holds over
+            // files that are there no more.
+            self.write_hold(None).await.ok();
             self.keep(Generation { number, time, sha256, apps, texts }).await;
         }
         self.in_step();

@@ -206,3 +206,24 @@ async fn what_cannot_be_kept_is_in_force_all_the_same_and_what_cannot_be_held_is
     std::fs::remove_dir(state.join("rollback.json")).unwrap();
     assert_eq!(gate.roll_back(Some(2)).await.unwrap(), Reloaded::Taken(4));
 }
+
+#[tokio::test]
+async fn a_rollback_that_a_start_cannot_go_back_to_is_held_again_by_the_next_that_can() {
+    let gate = started(1).await;
+    gate.take_each(&[2]).await;
+    gate.roll_back(Some(1)).await.unwrap();
+    let first = gate.folder.path().join("state/generations/00000001.json");
+    let whole = std::fs::read_to_string(&first).unwrap();
+    std::fs::remove_file(&first).unwrap();
+    let gate = gate.again().await;
+    assert!(gate.status().hold.is_none() && gate.allows(2).await);
+    std::fs::write(&first, &whole).unwrap();
+    let gate = gate.again().await;
+    assert!(gate.status().hold.is_some() && gate.allows(1).await);
+    // Files that change end it for good, also where it was not in force.
+    std::fs::remove_file(&first).unwrap();
+    let gate = gate.again().await;
+    gate.put_policy(&allowing(8_000_000));
+    assert!(matches!(gate.reload().await, Reloaded::Taken(4) | Reloaded::Same(4)));
+    assert!(!gate.folder.path().join("state/rollback.json").exists());
+}
