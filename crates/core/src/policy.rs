@@ -338,6 +338,12 @@ struct Kept {
 }
 
 impl Ledger {
+    /// Nothing known yet, under the freezes that an admin sets elsewhere.
+    #[must_use]
+    pub fn under(frozen: FreezeHandle) -> Self {
+        Self { apps: HashMap::new(), frozen }
+    }
+
     /// Where the freezes of an admin are; every generation of policy looks here.
     #[must_use]
     pub fn frozen(&self) -> &FreezeHandle {

@@ -164,7 +164,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     let limits = settings.limits;
     metrics.limited(limits.in_flight, limits.body_bytes, limits.server.connections);
     let head = Arc::new(settings.head);
-    let shadow = Shadow::new(Arc::clone(&head), metrics.next_policy.clone());
+    let shadow = Shadow::new(Arc::clone(&head), policy.frozen(), metrics.next_policy.clone());
     let parts = Parts {
         head,
         shadow: shadow.clone(),

@@ -12,8 +12,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use esbgate_config::Plan;
 use esbgate_core::{
-    Binding, BodyBudget, HeadRules, Ledger, Login, LoginDown, Metrics, NextPolicyMetrics,
-    PolicyHandle, ProveApp, ReceivedAt, ReceivedRequest, Rooms, ShadowResult, Trace, Verdict,
+    Binding, BodyBudget, FreezeHandle, HeadRules, Ledger, Login, LoginDown, Metrics,
+    NextPolicyMetrics, PolicyHandle, ProveApp, ReceivedAt, ReceivedRequest, Rooms, ShadowResult,
+    Trace, Verdict,
 };
 use esbgate_model::{Code, Origin, Secret};
 use jiff::Timestamp;
@@ -41,6 +42,8 @@ struct Shared {
     looking: Rooms,
     bodies: Arc<BodyBudget>,
     head: Arc<HeadRules>,
+    /// Those of an admin, which hold whatever the policy.
+    frozen: FreezeHandle,
     metrics: NextPolicyMetrics,
 }
 
@@ -81,11 +84,11 @@ pub(crate) struct Copied {
 impl Shadow {
     /// Nothing to evaluate yet.
     #[must_use]
-    pub fn new(head: Arc<HeadRules>, metrics: NextPolicyMetrics) -> Self {
+    pub fn new(head: Arc<HeadRules>, frozen: FreezeHandle, metrics: NextPolicyMetrics) -> Self {
         let (next, looking) = (ArcSwapOption::empty(), Rooms::default());
         // Not that of the calls: a copy must not take the place of a call.
         let bodies = BodyBudget::new(COPIES);
-        Self(Arc::new(Shared { next, looking, bodies, head, metrics }))
+        Self(Arc::new(Shared { next, looking, bodies, head, frozen, metrics }))
     }
 
     /// The hash of the next policy's files, if there is one.
@@ -98,7 +101,7 @@ impl Shadow {
     /// scraped; the error is one of theirs.
     pub fn set(&self, plan: Plan, sha256: &str, now: Timestamp) -> prometheus::Result<()> {
         let metrics = Metrics::register(&Registry::new(), env!("CARGO_PKG_VERSION"))?;
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::under(self.0.frozen.clone());
         let binding = Binding { generation: 0, ledger: &mut ledger, metrics: &metrics };
         let next = NextPolicy {
             sha256: sha256.into(),

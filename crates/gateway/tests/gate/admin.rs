@@ -241,3 +241,15 @@ async fn a_drain_is_answered_and_asks_for_the_stop_that_a_signal_asks_for() {
     let (ended, _standin, _folder) = gate.stop().await;
     assert!(ended && !socket.exists());
 }
+
+#[tokio::test]
+async fn a_next_policy_is_under_the_freezes_of_an_admin_too() {
+    let gate = Gate::with(files()).await;
+    let next = crate::shadow::plan(&gate, &policy("", ALLOW));
+    gate.running.shadow().set(next, "hash", "2027-01-01T00:00Z".parse().unwrap()).unwrap();
+    order(gate.folder.path(), freeze(json!({"business": {"id": 2}}))).await;
+    gate.call(&call()).await.is(403, "FROZEN", "no");
+    let shadow = gate.running.shadow().clone();
+    assert!(gate.stop().await.0);
+    assert!(shadow.report().unwrap().differences.is_empty());
+}

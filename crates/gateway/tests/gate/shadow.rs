@@ -11,7 +11,7 @@ use crate::support::*;
 const SINCE: &str = "2027-01-01T00:00Z";
 
 /// A policy as the gateway would read it.
-fn plan(gate: &Gate, text: &str) -> Plan {
+pub fn plan(gate: &Gate, text: &str) -> Plan {
     let file = gate.folder.path().join("esbgate.yaml").display().to_string();
     let text_of_boot = std::fs::read_to_string(&file).unwrap();
     let boot = BootDocument::read(&file, &text_of_boot).unwrap().check(&Sources).unwrap();
