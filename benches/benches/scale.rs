@@ -104,6 +104,10 @@ impl Login for NoLogin {
     async fn introspect(&self, _: &Secret, _: ReceivedAt) -> Result<Verdict, LoginDown> {
         Err(LoginDown)
     }
+
+    fn known(&self, _: &Secret, _: ReceivedAt) -> Option<Verdict> {
+        None
+    }
 }
 
 #[derive(Debug)]

@@ -1,9 +1,14 @@
 //! Where named secrets and files come from: the environment and the disk.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{cell::RefCell, collections::BTreeMap, path::Path};
 
 use esbgate_config::Lookup;
 use esbgate_model::sha256;
+
+use crate::regular_file;
+
+/// Most bytes of a file that a configuration names: a key, a certificate, a file of tests.
+const LONGEST: u64 = 16 << 20;
 
 /// The environment and the disk.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +20,7 @@ impl Lookup for Sources {
     }
 
     fn file(&self, path: &str) -> Result<String, String> {
-        std::fs::read_to_string(path).map_err(|error| error.to_string())
+        regular_file::read_text(Path::new(path), LONGEST).map_err(|error| error.to_string())
     }
 }
 
@@ -62,4 +67,23 @@ impl Seen {
 
 fn content(read: &Result<String, String>) -> Content {
     read.as_ref().ok().map(|text| sha256(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_file_that_never_ends_or_never_begins_is_a_problem_and_no_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [&*pipe.display().to_string(), "/dev/zero"] {
+            assert_eq!(Sources.file(path).unwrap_err(), "it is no regular file");
+            let recording = Recording::default();
+            assert!(recording.file(path).is_err());
+            let seen = recording.seen();
+            assert_eq!(seen.again(), seen);
+        }
+    }
 }

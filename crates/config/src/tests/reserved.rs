@@ -26,13 +26,10 @@ fn every_reserved_name_is_refused_with_what_to_do() {
         assert!(BOOT.contains(from), "{from}");
         tell(name, start_up(&BOOT.replacen(from, to, 1)));
     }
-    let app = "    acts_as: ops_gateway ";
-    for (name, from, to) in
-        [("execution", app, "    execution: two_phase\n    acts_as: ops_gateway ")]
-    {
-        assert!(EXAMPLE.contains(from), "{from}");
-        tell(name, check(&EXAMPLE.replacen(from, to, 1)).unwrap_err());
-    }
+    let from = "    acts_as: ops_gateway ";
+    assert!(EXAMPLE.contains(from), "{from}");
+    let to = format!("    execution: two_phase\n{from}");
+    tell("execution", check(&EXAMPLE.replacen(from, &to, 1)).unwrap_err());
     let mut table: Vec<_> = reserved::names().collect();
     table.sort_unstable();
     tried.sort_unstable();

@@ -39,11 +39,9 @@ pub(crate) struct Checked {
 /// Which of its tests a policy must pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tests {
-    /// None: a start must not fail on one.
+    /// None: a process starts, or it was in force once. Neither a restart nor a way back may fail on one.
     Skipped,
-    /// Its own: those beside it belong to the files as they are now, and it may be older.
-    Own,
-    /// Its own and those beside it.
+    /// Its own and those beside it: somebody has changed it.
     All,
 }
 
@@ -65,7 +63,7 @@ pub(crate) fn check(
     let found = document.and_then(|document| document.check(grounds.grounds(), &recording, now));
     let found = found.and_then(|(plan, warnings)| match tests {
         Tests::Skipped => Ok((plan, warnings)),
-        Tests::Own | Tests::All => passes(&plan).map(|()| (plan, warnings)),
+        Tests::All => passes(&plan).map(|()| (plan, warnings)),
     });
     Checked { found, seen: recording.seen() }
 }
@@ -83,8 +81,10 @@ fn passes(plan: &Plan) -> Result<(), Vec<Problem>> {
         .flat_map(|result| result.misses.iter().map(|miss| (result.test, miss)))
         .map(|(test, miss)| {
             let (what, expected, found) = (miss.what, &miss.expected, &miss.found);
-            let message =
-                format!("test {:?}: expected {what}: {expected}; found {found}", test.name);
+            let message = format!(
+                "the test {:?} fails: {what}: expected {expected}, found {found}",
+                test.name
+            );
             let hint = Some("esbgate policy test shows each step".into());
             let at = Problem::of_file(&test.file, message);
             Problem { line: test.line, column: test.column, hint, ..at }

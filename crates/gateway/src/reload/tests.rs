@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
-use esbgate_core::{BodyBudget, Clock, HeadRules, Metrics, ReceivedAt, ReloadCause};
+use esbgate_core::{Clock, FreezeHandle, HeadRules, Metrics, ReceivedAt, ReloadCause};
 use esbgate_journal::{Durability, FileJournal, Options};
 use esbgate_model::{
     Name, Secret,
@@ -14,8 +14,8 @@ use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Checked, PolicyGrounds, PolicySettings, PolicySource, Ports, Reloaded, Reloader, Tests, begin,
-    check, watch::nothing,
+    Checked, PolicyGrounds, PolicySettings, PolicySource, Ports, ReloadError, Reloaded, Reloader,
+    Tests, begin, check, watch::nothing,
 };
 use crate::shadow::Shadow;
 
@@ -85,7 +85,7 @@ async fn alone() -> Alone {
     let head = Arc::new(HeadRules::default());
     let shadow = Shadow::new(
         head,
-        BodyBudget::new(0),
+        FreezeHandle::default(),
         Metrics::register(&Registry::new(), "0").unwrap().next_policy,
     );
     let task = tokio::spawn(worker.run(asked, folders, shadow, drain.clone()));
@@ -142,4 +142,39 @@ async fn a_gateway_that_stops_takes_no_policy_any_more() {
     alone.task.await.unwrap();
     let said = alone.reloader.reload(ReloadCause::Admin).await.unwrap_err().to_string();
     assert_eq!(said, "the gateway stops");
+}
+
+const FAILING: &str = "tests:\n  - {name: nobody may, at: \"2027-01-04T10:00Z\", call: {app: a, user: u}, expect: {allowed: true}}\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_fails_its_own_tests_is_not_taken_and_the_way_back_asks_none() {
+    let alone = alone().await;
+    alone.put(&(policy("second") + FAILING));
+    let said = alone.reloader.reload(ReloadCause::Admin).await.unwrap_err();
+    let ReloadError::Refused(problems) = said else { panic!("{said}") };
+    let said = problems[0].to_string();
+    assert!(said.contains("the test \"nobody may\" fails: allowed: expected true"), "{said}");
+    assert!(said.contains("policy.yaml:5:5"), "{said}");
+    assert_eq!(alone.reloader.status().borrow().generation, 1);
+    alone.put(&policy("third"));
+    alone.reloader.reload(ReloadCause::Admin).await.unwrap();
+    let beside = alone.folder.path().join("tests");
+    std::fs::create_dir(&beside).unwrap();
+    std::fs::write(beside.join("a.yaml"), FAILING).unwrap();
+    let back = alone.reloader.rollback(Some(1)).await.unwrap();
+    assert!(matches!(back, Reloaded::Taken(3)), "{back:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tests_that_stand_beside_a_policy_hold_it_back_until_they_are_mended() {
+    let alone = alone().await;
+    let tests = alone.folder.path().join("tests");
+    std::fs::create_dir(&tests).unwrap();
+    std::fs::write(tests.join("a.yaml"), FAILING).unwrap();
+    alone.put(&policy("second"));
+    let said = alone.reloader.reload(ReloadCause::Admin).await.unwrap_err();
+    assert!(matches!(said, ReloadError::Refused(_)), "{said}");
+    let mut status = alone.reloader.status();
+    std::fs::write(tests.join("a.yaml"), "tests: []\n").unwrap();
+    status.wait_for(|status| status.generation == 2).await.unwrap();
 }

@@ -172,13 +172,9 @@ impl Worker {
         texts: PolicyTexts,
         hold: Option<Hold>,
     ) -> Result<Reloaded, ReloadError> {
-        let tests = match cause {
-            ReloadCause::Rollback => Tests::Own,
-            ReloadCause::Start | ReloadCause::Watch | ReloadCause::Signal | ReloadCause::Admin => {
-                // What is held over the files is older than the tests beside them.
-                if hold.is_some() { Tests::Own } else { Tests::All }
-            }
-        };
+        // What a rollback restores was in force, and may be wanted in a hurry.
+        let back = hold.is_some() || cause == ReloadCause::Rollback;
+        let tests = if back { Tests::Skipped } else { Tests::All };
         let Checked { found, seen } = self.check(&texts, tests).await;
         let (plan, warnings) = match found {
             Ok(found) => found,
