@@ -12,7 +12,8 @@ use esbgate_server::ListenerTls;
 use rustls::ServerConfig;
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval_at},
+    task::{JoinError, spawn_blocking},
+    time::{Instant, MissedTickBehavior, interval_at, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,12 @@ use crate::sources::{Recording, Seen};
 
 /// How often files are looked at. Polling works on every file system, and a secret is not exchanged in a hurry.
 const EACH: Duration = Duration::from_secs(10);
+
+/// How long files must stay as they are: who writes them in place is not done in between.
+const QUIET: Duration = Duration::from_millis(25);
+
+/// Files that change more often than this without a pause are not waited for.
+const RESTLESS: u32 = 80;
 
 /// What is asked to look at once, and who is told when it has.
 pub(crate) type Asked = mpsc::Receiver<oneshot::Sender<Looked>>;
@@ -78,6 +85,11 @@ impl Reread {
             listeners: texts.zip(listeners).map(|(texts, tls)| texts.zip(tls.clone())).collect(),
             fixed: Fixed::of(boot),
         }
+    }
+
+    /// What is in the files now, if that is not what is in use. Blocks on the disk.
+    fn changed(&self) -> Option<Seen> {
+        Some(self.seen.again()).filter(|now| *now != self.seen)
     }
 
     /// Looks whether a file has changed, and uses what has. Blocks on the disk.
@@ -152,11 +164,7 @@ pub(crate) async fn keep_reading(
             _ = tick.tick() => None,
             Some(waiting) = asked.recv() => Some(waiting),
         };
-        let look = move || {
-            let looked = reread.look();
-            (reread, looked)
-        };
-        let Ok((again, looked)) = tokio::task::spawn_blocking(look).await else {
+        let Ok((again, looked)) = settled(reread).await else {
             tracing::error!("files are not looked at any more: the task that looks has ended");
             return;
         };
@@ -169,9 +177,72 @@ pub(crate) async fn keep_reading(
     }
 }
 
+/// Looks once files that have changed stay as they are: the beginning of a secret is a secret like any other.
+async fn settled(mut reread: Reread) -> Result<(Reread, Looked), JoinError> {
+    let mut before = None;
+    for _ in 0..RESTLESS {
+        let look = move || {
+            let now = reread.changed();
+            let looked = (now == before).then(|| reread.look());
+            (reread, now, looked)
+        };
+        let (again, now, looked) = spawn_blocking(look).await?;
+        if let Some(looked) = looked {
+            return Ok((again, looked));
+        }
+        (reread, before) = (again, now);
+        sleep(QUIET).await;
+    }
+    // The next look tries again.
+    Ok((reread, Looked::Refused))
+}
+
 /// What a listener speaks; the error tells no secret.
 pub(crate) fn server_tls(tls: &ListenTls) -> Result<Arc<ServerConfig>, String> {
     let client_ca = tls.client_ca.as_deref().map(str::as_bytes);
     esbgate_server::tls_config(tls.certificate.as_bytes(), tls.key.expose().as_bytes(), client_ca)
         .map_err(|error| format!("listen: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOOT: &str = r#"version: 1
+listen: [{address: "127.0.0.1:0"}]
+hosts: [localhost]
+monitor: {address: "127.0.0.1:0"}
+upstream: {kind: esb, endpoints: ["http://127.0.0.1:1"]}
+credentials:
+  c: {bk_app_code: c, bk_app_secret: {current: {file: esb.secret}}}
+journal: {dir: journal, durability: written, hmac_key: {file: hmac.key}}
+policy: policy.yaml
+"#;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_that_is_still_written_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        put("esb.secret", "before");
+        put("hmac.key", "0123456789abcdef0123456789abcdef");
+        let file = folder.path().join("esbgate.yaml").display().to_string();
+        let document = BootDocument::read(&file, BOOT).unwrap();
+        let recording = Recording::default();
+        let boot = document.check(&recording).unwrap();
+        let reread = Reread::new(document, recording, &boot, &[None]);
+        let credential = Arc::clone(&boot.credentials["c"]);
+        let unused = credential.secrets();
+        put("esb.secret", "half of");
+        let write = async {
+            sleep(QUIET / 2).await;
+            put("esb.secret", "half of it, and the rest");
+        };
+        let (looked, ()) = tokio::join!(settled(reread), write);
+        let (reread, looked) = looked.unwrap();
+        assert_eq!(looked, Looked::Taken);
+        assert!(!Arc::ptr_eq(&unused, &credential.secrets()));
+        // All of it was read: there is nothing more to see.
+        assert_eq!(reread.changed(), None);
+        assert_eq!(settled(reread).await.unwrap().1, Looked::Same);
+    }
 }
