@@ -26,8 +26,10 @@ impl Worker {
         let seen = match &read {
             Ok(text) => NextSeen(Ok(sha256_hex(text.as_bytes()))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.next = None;
-                return shadow.clear();
+                if self.next.take().is_some() {
+                    shadow.clear();
+                }
+                return;
             }
             Err(error) => NextSeen(Err(error.kind())),
         };
