@@ -3,6 +3,7 @@
 //! Matching is linear in the text whatever the pattern, and a text that hides more than can be looked at counts as a
 //! match of its own, so no script gets past a rule that denies by being too much work.
 
+mod literals;
 mod matcher;
 
 use std::sync::Arc;
@@ -186,21 +187,27 @@ pub struct RiskRules {
     rules: Vec<RiskRule>,
     /// In the order of [`ScriptLanguage::ALL`].
     matchers: [Matcher; 5],
+    /// Of all languages, which payloads of unknown ones are read by.
+    all: Matcher,
 }
 
 impl RiskRules {
     /// Compiles the rules together.
     pub fn new(rules: Vec<RiskRule>) -> Result<Self, PatternFault> {
         let mut matchers = <[Matcher; 5]>::default();
+        let parts = rules.iter().enumerate();
+        let parts = parts.map(|(index, rule)| matcher::parts(index, rule.pattern.as_str()));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
         for language in ScriptLanguage::ALL {
             let of_language =
-                rules.iter().enumerate().filter(|(_, rule)| rule.languages.contains(&language));
-            let patterns = of_language.map(|(index, rule)| (index, rule.pattern.as_str()));
+                rules.iter().zip(&parts).filter(|(rule, _)| rule.languages.contains(&language));
             if let Some(matcher) = matchers.get_mut(xray::index(language)) {
-                *matcher = Matcher::new(patterns)?;
+                *matcher = Matcher::new(of_language.flat_map(|(_, parts)| parts))?;
             }
         }
-        Ok(Self { rules, matchers })
+        let of_any = rules.iter().zip(&parts).filter(|(rule, _)| !rule.languages.is_empty());
+        let all = Matcher::new(of_any.flat_map(|(_, parts)| parts))?;
+        Ok(Self { rules, matchers, all })
     }
 
     /// The rules, in the order of the policy.
@@ -261,6 +268,8 @@ impl RiskRules {
 /// What is found in a call, at most one place for each rule.
 struct Found<'r> {
     rules: &'r RiskRules,
+    /// Which rules nothing was found of.
+    wanted: Vec<bool>,
     places: Vec<Option<RiskMatch>>,
     unfoldable: Option<RiskMatch>,
     small: Vec<Small>,
@@ -283,7 +292,9 @@ const APART: &[u8] = b"\n\0\n";
 
 impl<'r> Found<'r> {
     fn new(rules: &'r RiskRules) -> Self {
-        Self { rules, places: vec![None; rules.rules.len()], unfoldable: None, small: Vec::new() }
+        let count = rules.rules.len();
+        let (wanted, places) = (vec![true; count], vec![None; count]);
+        Self { rules, wanted, places, unfoldable: None, small: Vec::new() }
     }
 
     fn look_at(&mut self, field: RiskField, text: &str, languages: Languages) {
@@ -314,8 +325,8 @@ impl<'r> Found<'r> {
             self.put_aside(view);
             return;
         }
-        self.each_rule(view.languages, view.text, |found, index| {
-            found.add(index, field, text, view.text, |start| (view.place(start), view.depth));
+        self.each_rule(view.languages, view.text, |found, match_of| {
+            found.add(match_of, field, text, view.text, |start| (view.place(start), view.depth));
         });
     }
 
@@ -335,8 +346,8 @@ impl<'r> Found<'r> {
 
     fn look_at_small(&mut self, field: RiskField, text: &str) {
         for small in std::mem::take(&mut self.small) {
-            self.each_rule(small.languages, &small.text, |found, index| {
-                found.add(index, field, text, &small.text, |start| {
+            self.each_rule(small.languages, &small.text, |found, match_of| {
+                found.add(match_of, field, text, &small.text, |start| {
                     let after = small.starts.partition_point(|(begins, ..)| *begins <= start);
                     let of = after.checked_sub(1).and_then(|at| small.starts.get(at));
                     of.map_or((0, 1), |(_, place, depth)| (*place, *depth))
@@ -345,20 +356,29 @@ impl<'r> Found<'r> {
         }
     }
 
-    /// Calls `add` with each rule that matches.
-    fn each_rule(&mut self, languages: Languages, text: &[u8], add: impl Fn(&mut Self, usize)) {
+    /// Calls `add` with each rule that matches and was not found before, and where it may be looked for first.
+    fn each_rule(
+        &mut self,
+        languages: Languages,
+        text: &[u8],
+        add: impl Fn(&mut Self, (usize, usize)),
+    ) {
         let rules = self.rules;
         let matchers = ScriptLanguage::ALL.into_iter().zip(&rules.matchers);
-        let matchers = matchers.filter(|(language, _)| languages.has(*language));
-        for (_, matcher) in matchers.filter(|(_, matcher)| !matcher.is_empty()) {
-            matcher.look(text, &mut |index| add(self, index));
+        let all = languages == Languages::ALL;
+        let matchers = matchers.filter(|(language, _)| !all && languages.has(*language));
+        let matchers = matchers.map(|(_, matcher)| matcher).chain(all.then_some(&rules.all));
+        for matcher in matchers.filter(|matcher| !matcher.is_empty()) {
+            for found in matcher.look(text, &mut self.wanted) {
+                add(self, found);
+            }
         }
     }
 
     /// Notes a rule that matches `looked_at`; `place` says where in `text` a byte of it stood.
     fn add(
         &mut self,
-        index: usize,
+        (index, from): (usize, usize),
         field: RiskField,
         text: &str,
         looked_at: &[u8],
@@ -369,7 +389,7 @@ impl<'r> Found<'r> {
         else {
             return;
         };
-        let start = rule.pattern.find(looked_at).map_or(0, |found| found.start());
+        let start = rule.pattern.find_at(looked_at, from).map_or(0, |found| found.start());
         let (place, nesting) = place(start);
         let (line, column) = line_and_column(text, place);
         *known = Some(RiskMatch {

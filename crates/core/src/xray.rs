@@ -196,7 +196,10 @@ fn views<'l>(layer: &'l Layer<'_>, look: &mut impl FnMut(&View<'_>), found: &mut
     }
     if layer.languages.has(ScriptLanguage::Shell) {
         let read = payloads::payloads(&layer.text, Dialect::Shell, found);
-        show(&read.text, &|offset| read.origin(offset));
+        // Of plain commands nothing is taken away.
+        if read.text != written.text() {
+            show(&read.text, &|offset| read.origin(offset));
+        }
     }
     if layer.languages.has(ScriptLanguage::Perl) {
         payloads::ticks(&layer.text, found);

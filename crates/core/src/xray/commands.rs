@@ -1,7 +1,7 @@
 //! A text as the words of its commands, without quotes and escapes, as a shell reads it; scripts of other languages
 //! are read alike, for a list of arguments there is a command too.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, collections::VecDeque};
 
 use super::escapes::ansi_c;
 
@@ -16,11 +16,11 @@ pub(super) enum Dialect {
 
 /// A piece of a text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Token {
+pub(super) enum Token<'t> {
     /// A word, without its quotes.
-    Word(Word),
+    Word(Word<'t>),
     /// The word after `<<<`.
-    HereString(Word),
+    HereString(Word<'t>),
     /// The body of a heredoc, from where to where.
     Heredoc(usize, usize),
     /// A command ends; `true` where its output goes into the next.
@@ -29,8 +29,9 @@ pub(super) enum Token {
 
 /// A word.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Word {
-    pub(super) text: Vec<u8>,
+pub(super) struct Word<'t> {
+    /// A piece of the text that is read, unless quotes or escapes part it.
+    pub(super) text: Cow<'t, [u8]>,
     pub(super) at: usize,
     /// Some of it stood in quotes.
     pub(super) quoted: bool,
@@ -42,7 +43,7 @@ pub(super) struct Commands<'t> {
     at: usize,
     dialect: Dialect,
     /// Heredocs whose bodies begin on the next line.
-    due: VecDeque<Vec<u8>>,
+    due: VecDeque<Cow<'t, [u8]>>,
     /// A line has begun that may be the first of a heredoc's body.
     line_begins: bool,
     /// How many more heredocs may turn out to be none.
@@ -77,12 +78,12 @@ impl<'t> Commands<'t> {
     }
 
     fn skip_line(&mut self) {
-        let line = self.rest().iter().position(|byte| *byte == b'\n');
+        let line = memchr::memchr(b'\n', self.rest());
         self.at += line.unwrap_or(self.rest().len());
     }
 
     /// The lines up to the one that is `delimiter`.
-    fn heredoc(&mut self, delimiter: &[u8]) -> Option<Token> {
+    fn heredoc(&mut self, delimiter: &[u8]) -> Option<Token<'t>> {
         let start = self.at;
         let mut end = start;
         for line in self.rest().split_inclusive(|byte| *byte == b'\n') {
@@ -97,7 +98,7 @@ impl<'t> Commands<'t> {
     }
 
     /// After `<`.
-    fn redirection(&mut self) -> Option<Token> {
+    fn redirection(&mut self) -> Option<Token<'t>> {
         let signs = self.rest().iter().take(3).take_while(|byte| **byte == b'<').count();
         self.at += signs;
         if signs < 2 || self.dialect == Dialect::Other {
@@ -119,14 +120,15 @@ impl<'t> Commands<'t> {
     }
 
     /// `>`, `>>`, `>|` or `>&`, as a word.
-    fn output(&mut self) -> Word {
+    fn output(&mut self) -> Word<'t> {
         let at = self.at;
         let signs = self.rest().iter().take(2).take_while(|byte| **byte == b'>').count();
         self.at += signs;
         if matches!(self.peek(0), Some(b'|' | b'&')) {
             self.at += 1;
         }
-        Word { text: self.text.get(at..at + signs).unwrap_or_default().to_vec(), at, quoted: false }
+        let text = Cow::Borrowed(self.text.get(at..at + signs).unwrap_or_default());
+        Word { text, at, quoted: false }
     }
 
     /// The bytes of `$IFS`, which parts words, and of `$@` inside a word, which is nothing.
@@ -190,8 +192,20 @@ impl<'t> Commands<'t> {
             || (!byte.is_ascii() && !self.ends_word(byte))
     }
 
-    fn word(&mut self) -> Word {
-        let mut word = Word { text: Vec::new(), at: self.at, quoted: false };
+    /// Adds what stands from `from` to `to` to a word; nothing is copied as long as it is one piece.
+    fn add(&self, word: &mut Word<'t>, from: usize, to: usize) {
+        let piece = self.text.get(from..to).unwrap_or_default();
+        match &mut word.text {
+            Cow::Borrowed(text) if text.is_empty() => *text = piece,
+            Cow::Borrowed(text) if word.at + text.len() == from => {
+                *text = self.text.get(word.at..to).unwrap_or_default();
+            }
+            text @ (Cow::Borrowed(_) | Cow::Owned(_)) => text.to_mut().extend_from_slice(piece),
+        }
+    }
+
+    fn word(&mut self) -> Word<'t> {
+        let mut word = Word { text: Cow::Borrowed(&[]), at: self.at, quoted: false };
         while let Some(byte) = self.peek(0) {
             match byte {
                 b'\'' | b'"' => {
@@ -209,21 +223,22 @@ impl<'t> Commands<'t> {
                     self.at += 1;
                     // A quote that nothing closes is no quote.
                     if self.dialect == Dialect::Shell {
-                        word.text.push(byte);
+                        word.text.to_mut().push(byte);
                     }
                 }
                 b'\\' if self.dialect == Dialect::Shell => {
                     self.at += 1;
-                    self.escaped(&mut word.text);
+                    self.escaped(word.text.to_mut());
                 }
                 b'$' if self.dialect == Dialect::Shell && self.peek(1) == Some(b'\'') => {
                     self.at += 1;
                     let before = word.text.len();
                     if self.quote(b'\'', &mut word) {
-                        let quoted = word.text.split_off(before);
-                        ansi_c(&quoted, &mut word.text);
+                        let text = word.text.to_mut();
+                        let quoted = text.split_off(before);
+                        ansi_c(&quoted, text);
                     } else {
-                        word.text.push(byte);
+                        word.text.to_mut().push(byte);
                     }
                 }
                 b'$' if self.dialect == Dialect::Shell
@@ -239,7 +254,7 @@ impl<'t> Commands<'t> {
                 _ => {
                     let plain = self.rest().iter().take_while(|byte| self.plain(**byte)).count();
                     let length = plain.max(1);
-                    word.text.extend_from_slice(self.rest().get(..length).unwrap_or_default());
+                    self.add(&mut word, self.at, self.at + length);
                     self.at += length;
                 }
             }
@@ -262,7 +277,7 @@ impl<'t> Commands<'t> {
     }
 
     /// Reads a quoted text if it is closed; `quote` is the byte at hand.
-    fn quote(&mut self, quote: u8, word: &mut Word) -> bool {
+    fn quote(&mut self, quote: u8, word: &mut Word<'t>) -> bool {
         let shell = self.dialect == Dialect::Shell;
         let ansi =
             shell && quote == b'\'' && self.text.get(..self.at).is_some_and(|b| b.ends_with(b"$"));
@@ -273,11 +288,22 @@ impl<'t> Commands<'t> {
             || (!shell && self.quoted(quote, word, kind + 3, false))
     }
 
-    fn quoted(&mut self, quote: u8, word: &mut Word, kind: usize, escapes: bool) -> bool {
+    fn quoted(&mut self, quote: u8, word: &mut Word<'t>, kind: usize, escapes: bool) -> bool {
         let (shell, ansi) = (self.dialect == Dialect::Shell, kind == 2);
         let Some(unclosed) = self.unclosed.get_mut(kind).filter(|end| self.at >= **end) else {
             return false;
         };
+        // Most quotes have nothing in them but what they quote.
+        let start = self.at + 1;
+        let rest = self.text.get(start..).unwrap_or_default();
+        let line_end = if shell { quote } else { b'\n' };
+        let sign = memchr::memchr3(quote, if escapes { b'\\' } else { quote }, line_end, rest);
+        if let Some(length) = sign.filter(|at| rest.get(*at) == Some(&quote)) {
+            self.at = start + length + 1;
+            word.quoted = true;
+            self.add(word, start, start + length);
+            return true;
+        }
         let mut inner = Vec::new();
         let mut bytes = self.text.iter().copied().enumerate().skip(self.at + 1);
         while let Some((at, byte)) = bytes.next() {
@@ -285,7 +311,7 @@ impl<'t> Commands<'t> {
                 byte if byte == quote => {
                     self.at = at + 1;
                     word.quoted = true;
-                    word.text.append(&mut inner);
+                    word.text.to_mut().append(&mut inner);
                     return true;
                 }
                 b'\n' if !shell => {
@@ -313,10 +339,10 @@ impl<'t> Commands<'t> {
     }
 }
 
-impl Iterator for Commands<'_> {
-    type Item = Token;
+impl<'t> Iterator for Commands<'t> {
+    type Item = Token<'t>;
 
-    fn next(&mut self) -> Option<Token> {
+    fn next(&mut self) -> Option<Token<'t>> {
         loop {
             while self.line_begins
                 && let Some(delimiter) = self.due.pop_front()

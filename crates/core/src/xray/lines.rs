@@ -14,11 +14,16 @@ pub(super) struct Lines<'t> {
     written: &'t [u8],
     text: Cow<'t, [u8]>,
     joins: &'static [u8],
+    /// Of joined lines, where a byte stands here and where it stood, wherever the two drift apart.
+    drifts: Vec<(usize, usize)>,
 }
 
 impl<'t> Lines<'t> {
     /// With line ends of one byte.
     pub(super) fn written(written: &'t [u8]) -> Self {
+        if memchr::memchr(b'\r', written).is_none() {
+            return Self { written, text: Cow::Borrowed(written), joins: b"", drifts: Vec::new() };
+        }
         Self::without(written, b"")
     }
 
@@ -31,16 +36,23 @@ impl<'t> Lines<'t> {
                 (false, true) => b"\\`",
                 (true, true) => b"\\^`",
             };
-        let goes_on = removals(written, joins).any(|(start, _)| written.get(start) != Some(&b'\r'));
+        let ends = |at: usize| {
+            let after = written.get(at + 1..).unwrap_or_default();
+            after.starts_with(b"\n") || after.starts_with(b"\r\n")
+        };
+        let goes_on = joins.iter().any(|sign| memchr::memchr_iter(*sign, written).any(ends));
         goes_on.then(|| Self::without(written, joins))
     }
 
     fn without(written: &'t [u8], joins: &'static [u8]) -> Self {
-        let mut left = Vec::new();
+        let (mut left, mut drifts) = (Vec::new(), Vec::new());
         let mut from = 0;
         for (start, end) in removals(written, joins) {
             left.extend_from_slice(written.get(from..start).unwrap_or_default());
             from = end;
+            if !joins.is_empty() {
+                drifts.push((left.len(), end));
+            }
         }
         let text = if from == 0 {
             Cow::Borrowed(written)
@@ -48,15 +60,20 @@ impl<'t> Lines<'t> {
             left.extend_from_slice(written.get(from..).unwrap_or_default());
             Cow::Owned(left)
         };
-        Self { written, text, joins }
+        Self { written, text, joins, drifts }
     }
 
     pub(super) fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// Where a byte of the text stood. Walks, because it is asked for matches alone.
+    /// Where a byte of the text stood. Walks if no lines are joined, because then it is asked for matches alone.
     pub(super) fn origin(&self, offset: usize) -> usize {
+        if !self.joins.is_empty() {
+            let after = self.drifts.partition_point(|(here, _)| *here <= offset);
+            let drift = after.checked_sub(1).and_then(|at| self.drifts.get(at));
+            return drift.map_or(offset, |(here, there)| there + (offset - here));
+        }
         let mut origin = offset;
         for (start, end) in removals(self.written, self.joins) {
             if start > origin {
@@ -70,8 +87,7 @@ impl<'t> Lines<'t> {
 
 /// What is left out of `text`, in order: from where to where.
 fn removals<'t>(text: &'t [u8], joins: &'t [u8]) -> impl Iterator<Item = (usize, usize)> + 't {
-    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
-    ends.filter_map(move |end| {
+    memchr::memchr_iter(b'\n', text).filter_map(move |end| {
         let before = |at: usize| at.checked_sub(1).and_then(|at| text.get(at));
         let line = if before(end) == Some(&b'\r') { end - 1 } else { end };
         match before(line) {

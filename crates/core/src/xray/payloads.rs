@@ -16,8 +16,8 @@ use super::{
 /// Collects what `text` wraps; gives its commands back.
 pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Payload<'t>>) -> Read {
     let mut read = Read::default();
-    let mut piped: Vec<Word> = Vec::new();
-    let mut words: Vec<Word> = Vec::new();
+    let mut piped: Vec<Word<'t>> = Vec::new();
+    let mut words: Vec<Word<'t>> = Vec::new();
     let mut tokens = Commands::new(text, dialect);
     loop {
         match tokens.next() {
@@ -25,7 +25,7 @@ pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Pay
             Some(Token::HereString(word)) => found.push(Payload {
                 languages: runs(&words).unwrap_or(Languages::one(ScriptLanguage::Shell)),
                 at: word.at,
-                text: Cow::Owned(word.text),
+                text: word.text,
             }),
             Some(Token::Heredoc(start, end)) => {
                 // Its command is over by now, and may have written a file that runs later: anything may read it.
@@ -60,10 +60,10 @@ pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Pay
 }
 
 /// Collects the words in quotes of parameters: any of them may be what a script runs.
-pub(super) fn arguments<'t>(text: &[u8], found: &mut Vec<Payload<'t>>) {
+pub(super) fn arguments<'t>(text: &'t [u8], found: &mut Vec<Payload<'t>>) {
     for token in Commands::new(text, Dialect::Shell) {
         if let Token::Word(Word { text, at, quoted: true }) = token {
-            found.push(Payload { text: Cow::Owned(text), languages: Languages::ALL, at });
+            found.push(Payload { text, languages: Languages::ALL, at });
         }
     }
 }
@@ -99,7 +99,7 @@ pub(super) fn ticks<'t>(text: &'t [u8], found: &mut Vec<Payload<'t>>) {
 const ARGUMENTS: usize = 16;
 
 /// What one command hands on.
-fn command<'t>(words: &[Word], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
+fn command<'t>(words: &[Word<'t>], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
     if dialect == Dialect::Shell
         && let Some(text) = started::text(words)
         && let Some(first) = text.first()
@@ -110,8 +110,8 @@ fn command<'t>(words: &[Word], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
     let mut reader = None;
     let mut evaluated = false;
     for (index, word) in words.iter().enumerate() {
-        let mut take = |text: Vec<u8>, at, languages| {
-            found.push(Payload { text: Cow::Owned(text), languages, at });
+        let mut take = |text: Cow<'t, [u8]>, at, languages| {
+            found.push(Payload { text, languages, at });
         };
         // In a quoted word a command may be substituted.
         if dialect == Dialect::Shell && word.quoted && substitutes(&word.text) {
@@ -120,7 +120,7 @@ fn command<'t>(words: &[Word], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
         match reader.take() {
             Some(Reader::Next(languages)) => take(word.text.clone(), word.at, languages),
             Some(Reader::Options(interpreter, languages)) => {
-                reader = match word.text.as_slice() {
+                reader = match &*word.text {
                     option if hands_on(interpreter, option) => Some(Reader::Next(languages)),
                     // Its own options, values of them, or a list of another language.
                     _ => Some(Reader::Options(interpreter, languages)),
@@ -137,13 +137,17 @@ fn command<'t>(words: &[Word], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
             match (dialect, after.first()) {
                 (_, None) => {}
                 (Dialect::Shell, Some(first)) => {
-                    take(joined(after), first.at, Languages::one(ScriptLanguage::Shell));
+                    take(
+                        Cow::Owned(joined(after)),
+                        first.at,
+                        Languages::one(ScriptLanguage::Shell),
+                    );
                 }
                 (Dialect::Other, Some(first)) if first.quoted => {
                     let list = after.iter().take(ARGUMENTS).take_while(|word| word.quoted).count();
                     if list > 1 {
                         let list = joined(after.get(..list).unwrap_or_default());
-                        take(list, first.at, Languages::one(ScriptLanguage::Shell));
+                        take(Cow::Owned(list), first.at, Languages::one(ScriptLanguage::Shell));
                     }
                     take(first.text.clone(), first.at, Languages::ALL);
                 }
@@ -172,13 +176,14 @@ enum Interpreter {
 }
 
 /// The language that the first interpreter of a command reads.
-fn runs(words: &[Word]) -> Option<Languages> {
+fn runs(words: &[Word<'_>]) -> Option<Languages> {
     words.iter().find_map(|word| interpreter(&word.text)).map(|(_, languages)| languages)
 }
 
 /// The interpreter that a word names, with or without its folder, version and `.exe`.
 fn interpreter(word: &[u8]) -> Option<(Interpreter, Languages)> {
-    let name = word.rsplit(|byte| matches!(byte, b'/' | b'\\')).next()?;
+    let folder = memchr::memrchr2(b'/', b'\\', word).map_or(0, |folder| folder + 1);
+    let name = word.get(folder..)?;
     // Longer than any; keeps the cost of a long word constant.
     if name.len() > 32 {
         return None;
@@ -226,7 +231,14 @@ fn hands_on(interpreter: Interpreter, option: &[u8]) -> bool {
 
 /// Whether a word makes text of what follows it run.
 fn evaluates(word: &[u8]) -> bool {
-    let name = word.rsplit(|byte| matches!(byte, b'.' | b':' | b'>')).next().unwrap_or(word);
+    let before = memchr::memrchr3(b'.', b':', b'>', word).map_or(0, |sign| sign + 1);
+    let name = word.get(before..).unwrap_or_default();
+    // No other letters begin one of them.
+    if name.len() > 17
+        || !name.first().is_some_and(|first| b"ceipqrstg".contains(&first.to_ascii_lowercase()))
+    {
+        return false;
+    }
     [
         &b"eval"[..],
         b"trap",
@@ -251,5 +263,6 @@ fn evaluates(word: &[u8]) -> bool {
 }
 
 fn substitutes(text: &[u8]) -> bool {
-    text.contains(&b'`') || text.windows(2).any(|pair| pair == b"$(")
+    memchr::memchr(b'`', text).is_some()
+        || memchr::memchr_iter(b'$', text).any(|at| text.get(at + 1) == Some(&b'('))
 }

@@ -20,7 +20,7 @@ impl Read {
     }
 
     /// Adds a command that reads from `before` and, if it is `piped`, writes into the next.
-    pub(super) fn push(&mut self, words: &[Word], before: &[Word], piped: bool) {
+    pub(super) fn push(&mut self, words: &[Word<'_>], before: &[Word<'_>], piped: bool) {
         let Some(first) = words.first() else {
             self.pipeline.clear();
             return;
@@ -74,7 +74,7 @@ impl Read {
 }
 
 /// A command without the folder of its program.
-fn program(words: &[Word]) -> Vec<u8> {
+fn program(words: &[Word<'_>]) -> Vec<u8> {
     let mut text = joined(words);
     let Some(first) = words.first() else { return text };
     if let Some(inner) = first.text.strip_prefix(b"{").and_then(|inner| inner.strip_suffix(b"}"))
@@ -89,13 +89,13 @@ fn program(words: &[Word]) -> Vec<u8> {
     text
 }
 
-pub(super) fn joined(words: &[Word]) -> Vec<u8> {
+pub(super) fn joined(words: &[Word<'_>]) -> Vec<u8> {
     let mut text = Vec::with_capacity(words.iter().map(|word| word.text.len() + 1).sum());
     join(words, &mut text);
     text
 }
 
-fn join(words: &[Word], text: &mut Vec<u8>) {
+fn join(words: &[Word<'_>], text: &mut Vec<u8>) {
     for (index, word) in words.iter().enumerate() {
         if index > 0 {
             text.push(b' ');

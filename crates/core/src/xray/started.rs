@@ -46,13 +46,14 @@ const TEXT_STARTERS: [(&[u8], &[u8], usize); 2] =
 
 /// A word without the folder before its last part, and in the command's own spelling.
 pub(super) fn name(word: &[u8]) -> &[u8] {
-    word.rsplit(|byte| *byte == b'/').next().filter(|name| !name.is_empty()).unwrap_or(word)
+    let name = memchr::memrchr(b'/', word).and_then(|folder| word.get(folder + 1..));
+    name.filter(|name| !name.is_empty()).unwrap_or(word)
 }
 
 /// The words of the program that is started in the end.
-pub(super) fn started(mut words: &[Word]) -> &[Word] {
+pub(super) fn started<'w, 't>(mut words: &'w [Word<'t>]) -> &'w [Word<'t>] {
     while let [first, rest @ ..] = words {
-        if matches!(first.text.as_slice(), b"!" | b"elif" | b"until") || assigns(&first.text) {
+        if matches!(&*first.text, b"!" | b"elif" | b"until") || assigns(&first.text) {
             words = rest;
             continue;
         }
@@ -64,7 +65,8 @@ pub(super) fn started(mut words: &[Word]) -> &[Word] {
             words = after;
             continue;
         }
-        let known = STARTERS.iter().find(|(known, ..)| *known == name(&first.text));
+        let program = name(&first.text);
+        let known = STARTERS.iter().find(|(known, ..)| *known == program);
         let Some((_, valued, operands)) = known else { break };
         match after_options(rest, valued, *operands) {
             [] => break,
@@ -75,17 +77,22 @@ pub(super) fn started(mut words: &[Word]) -> &[Word] {
 }
 
 /// The words that another host's shell, or one that is started again and again, reads as one text.
-pub(super) fn text(words: &[Word]) -> Option<&[Word]> {
+pub(super) fn text<'w, 't>(words: &'w [Word<'t>]) -> Option<&'w [Word<'t>]> {
     let (first, rest) = started(words).split_first()?;
-    let known = TEXT_STARTERS.iter().find(|(known, ..)| *known == name(&first.text));
+    let program = name(&first.text);
+    let known = TEXT_STARTERS.iter().find(|(known, ..)| *known == program);
     let (_, valued, operands) = known?;
     Some(after_options(rest, valued, *operands)).filter(|after| !after.is_empty())
 }
 
 /// What comes after options, their values, assignments and so many operands.
-fn after_options<'w>(mut words: &'w [Word], valued: &[u8], mut operands: usize) -> &'w [Word] {
+fn after_options<'w, 't>(
+    mut words: &'w [Word<'t>],
+    valued: &[u8],
+    mut operands: usize,
+) -> &'w [Word<'t>] {
     while let [first, rest @ ..] = words {
-        match first.text.as_slice() {
+        match &*first.text {
             b"--" => {
                 return rest.get(operands..).unwrap_or_default();
             }
@@ -115,15 +122,17 @@ fn assigns(word: &[u8]) -> bool {
 }
 
 /// What `find` starts for what it finds, or hands to a program one by one.
-pub(super) fn found_programs(words: &[Word]) -> impl Iterator<Item = &[Word]> {
+pub(super) fn found_programs<'w, 't>(
+    words: &'w [Word<'t>],
+) -> impl Iterator<Item = &'w [Word<'t>]> {
     let finds = words.first().is_some_and(|first| name(&first.text) == b"find");
     let words = if finds { words } else { &[] };
     let starts =
-        |word: &Word| matches!(word.text.as_slice(), b"-exec" | b"-execdir" | b"-ok" | b"-okdir");
+        |word: &Word<'_>| matches!(&*word.text, b"-exec" | b"-execdir" | b"-ok" | b"-okdir");
     let mut after = words.split(starts);
     after.next();
     after.filter_map(|words| {
-        let ends = |word: &Word| matches!(word.text.as_slice(), b";" | b"+");
+        let ends = |word: &Word<'_>| matches!(&*word.text, b";" | b"+");
         words.split(ends).next()
     })
 }
