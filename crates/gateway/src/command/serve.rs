@@ -43,23 +43,30 @@ async fn serve(settings: Settings) -> ExitCode {
         journal = %running.journal_path().display(),
         "serving"
     );
-    loop {
-        tokio::select! {
-            told = stop.told() => match told {
-                Told::LookAgain => look_again(&running).await,
-                Told::Stop => break,
-            },
-            () = running.asked_to_stop() => {
-                tracing::info!("an admin asks for a stop");
-                break;
-            }
-        }
+    let mut said = told(&mut stop, &running).await;
+    while said == Told::LookAgain {
+        // A stop does not wait until a look is over.
+        said = tokio::select! {
+            next = told(&mut stop, &running) => next,
+            () = look_again(&running) => told(&mut stop, &running).await,
+        };
     }
     tracing::info!("stopping");
     if running.stop(GRACE).await {
         ExitCode::SUCCESS
     } else {
         super::failed(&"the stop was not in order; the log says what is missing")
+    }
+}
+
+/// What the gateway is told next, by a signal or by an admin.
+async fn told(stop: &mut Stop, running: &Running) -> Told {
+    tokio::select! {
+        told = stop.told() => told,
+        () = running.asked_to_stop() => {
+            tracing::info!("an admin asks for a stop");
+            Told::Stop
+        }
     }
 }
 
