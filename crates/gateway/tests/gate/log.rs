@@ -1,9 +1,16 @@
 //! What a gateway logs, at the finest level that production lets through.
 
-use std::{io, sync::mpsc};
+use std::{
+    io,
+    sync::{LazyLock, mpsc},
+};
 
-use tracing::{Level, subscriber::DefaultGuard};
-use tracing_subscriber::{Layer as _, filter::filter_fn, fmt, layer::SubscriberExt as _};
+use tracing::{Dispatch, Level, subscriber::DefaultGuard};
+use tracing_subscriber::{Layer as _, Registry, filter::filter_fn, fmt, layer::SubscriberExt as _};
+
+/// Wants every line and keeps none. While there is one subscriber, tracing asks only the thread that comes first to a
+/// line whether anybody wants it, for good and for all: a test without a log would silence it for the test with one.
+static WANTS_ALL: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Registry::default()));
 
 /// The log of everything on this thread, from its start to its end.
 pub struct Log {
@@ -13,6 +20,7 @@ pub struct Log {
 
 impl Log {
     pub fn start() -> Self {
+        LazyLock::force(&WANTS_ALL);
         let (sender, lines) = mpsc::channel();
         let ours = filter_fn(|metadata| {
             *metadata.level() <= Level::WARN || metadata.target().starts_with("esbgate")
@@ -39,4 +47,13 @@ impl io::Write for Line {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+#[test]
+fn a_line_is_logged_though_a_thread_without_a_log_came_to_it_first() {
+    let log = Log::start();
+    let line = || tracing::info!(target: "esbgate", "said by two threads");
+    std::thread::spawn(line).join().unwrap();
+    line();
+    assert_eq!(log.text().matches("said by two threads").count(), 1);
 }
