@@ -1,7 +1,9 @@
 //! Checks of one rule: every name is known, and some call could match it.
 
 use esbgate_core::{AccountGrant, Allow, Grant, ScriptGrant, TargetGrant};
-use esbgate_model::{CallbackPrefix, Component, Extent, Reach, ScriptLanguage, TopologyNode};
+use esbgate_model::{
+    CallbackPrefix, Component, Extent, Reach, ScriptLanguage, TopologyNode, sha256_from_hex,
+};
 use ipnet::Ipv4Net;
 
 use crate::{
@@ -196,17 +198,8 @@ pub(crate) fn sha256(
     path: &str,
     faults: &mut Faults<'_>,
 ) -> Option<[u8; 32]> {
-    let digits: Option<Vec<u8>> = text
-        .value
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect();
-    let bytes: Option<[u8; 32]> = digits.and_then(|digits| {
-        let (pairs, rest) = digits.as_chunks::<2>();
-        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-        bytes.try_into().ok().filter(|_| rest.is_empty())
-    });
-    bytes.or_else(|| faults.none(text, path, "sha256 must be 64 hex digits"))
+    let hash = sha256_from_hex(&text.value);
+    hash.or_else(|| faults.none(text, path, "sha256 must be 64 hex digits"))
 }
 
 fn each<S, T>(list: &ListOrAny<S>, read: impl FnMut(&S) -> Option<T>) -> Allow<T> {

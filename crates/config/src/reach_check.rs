@@ -1,5 +1,6 @@
 //! Whether a rule reaches anything under the switches of its application.
 
+use esbgate_model::Scope;
 use ipnet::Ipv4Net;
 
 use crate::{
@@ -40,7 +41,7 @@ pub(crate) fn reach(
     }
     excepted(&rule.name, &rule.targets, path, faults);
     if let ListOrAny::List(ids) = &rule.business.ids
-        && let Some(id) = ids.iter().find(|id| (8_000_000..=9_999_999).contains(*id))
+        && let Some(id) = ids.iter().find(|id| Scope::BUSINESS_SETS.contains(*id))
     {
         let message = format!("{id} is a business set: bk_biz_id matches it under business.sets");
         faults.warn(&rule.name, path, message);

@@ -66,9 +66,6 @@ pub enum FreezeFault {
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 300;
 
-/// JOB takes single businesses of this range for business sets.
-const SETS: std::ops::RangeInclusive<i64> = 8_000_000..=9_999_999;
-
 impl Freeze {
     /// What is wrong with it, if anything is.
     pub fn check(&self) -> Result<(), FreezeFault> {
@@ -85,7 +82,7 @@ impl Freeze {
             return Err(FreezeFault::EndsFirst);
         }
         match &self.subject {
-            FreezeSubject::Business(Scope::Business(id)) if SETS.contains(id) => {
+            FreezeSubject::Business(Scope::Business(id)) if Scope::BUSINESS_SETS.contains(id) => {
                 Err(FreezeFault::BusinessSet)
             }
             FreezeSubject::Business(_)

@@ -17,16 +17,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::sources::{Recording, Seen};
+use crate::sources::{QUIET, RESTLESS, Recording, Seen};
 
 /// How often files are looked at. Polling works on every file system, and a secret is not exchanged in a hurry.
 const EACH: Duration = Duration::from_secs(10);
-
-/// How long files must stay as they are: who writes them in place is not done in between.
-const QUIET: Duration = Duration::from_millis(25);
-
-/// Files that change more often than this without a pause are not waited for.
-const RESTLESS: u32 = 80;
 
 /// What is asked to look at once, and who is told when it has.
 pub(crate) type Asked = mpsc::Receiver<oneshot::Sender<Looked>>;

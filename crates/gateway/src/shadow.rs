@@ -91,12 +91,6 @@ impl Shadow {
         Self(Arc::new(Shared { next, looking, bodies, head, frozen, metrics }))
     }
 
-    /// The hash of the next policy's files, if there is one.
-    #[must_use]
-    pub fn sha256(&self) -> Option<Box<str>> {
-        self.0.next.load().as_ref().map(|next| next.sha256.clone())
-    }
-
     /// Evaluates `plan` from here on, with full budgets and nothing counted yet. Its series are its own and are not
     /// scraped; the error is one of theirs.
     pub fn set(&self, plan: Plan, sha256: &str, now: Timestamp) -> prometheus::Result<()> {

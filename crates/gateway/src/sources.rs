@@ -1,6 +1,6 @@
 //! Where named secrets and files come from: the environment and the disk.
 
-use std::{cell::RefCell, collections::BTreeMap, path::Path};
+use std::{cell::RefCell, collections::BTreeMap, path::Path, time::Duration};
 
 use esbgate_config::Lookup;
 use esbgate_model::sha256;
@@ -9,6 +9,12 @@ use crate::regular_file;
 
 /// Most bytes of a file that a configuration names: a key, a certificate, a file of tests.
 const LONGEST: u64 = 16 << 20;
+
+/// How long files must stay as they are: who writes them in place is not done in between.
+pub(crate) const QUIET: Duration = Duration::from_millis(25);
+
+/// Files that change more often than this without a pause are not waited for.
+pub(crate) const RESTLESS: u32 = 80;
 
 /// The environment and the disk.
 #[derive(Debug, Clone, Copy)]

@@ -23,6 +23,17 @@ pub fn hex(bytes: &[u8]) -> String {
     written
 }
 
+/// The SHA-256 that 64 hexadecimal digits, lower or upper, stand for; none if it is anything else.
+#[must_use]
+pub fn sha256_from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let digits = digits?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    bytes.try_into().ok().filter(|_| rest.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +44,18 @@ mod tests {
         // FIPS 180-2, appendix B.1.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256_hex(b"abc"), abc);
+    }
+
+    #[test]
+    fn a_hash_is_read_from_64_digits_and_from_nothing_else() {
+        let hash = sha256(b"abc");
+        let digits = hex(&hash);
+        assert_eq!(sha256_from_hex(&digits), Some(hash));
+        assert_eq!(sha256_from_hex(&digits.to_uppercase()), Some(hash));
+        for other in
+            ["", &"a".repeat(63), &"a".repeat(62), &format!("{digits}0"), &digits.replace('a', "g")]
+        {
+            assert_eq!(sha256_from_hex(other), None, "{other}");
+        }
     }
 }

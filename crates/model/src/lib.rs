@@ -28,7 +28,7 @@ pub use self::{
     component::{Care, Component, Extent, Field, Form, Hidden, Kind, Reach, SdkMethod, Service},
     component_call::ComponentCall,
     credential::{Credentials, IDENTITY_KEYS, identity_in_body, identity_in_header},
-    digest::{hex, sha256, sha256_hex},
+    digest::{hex, sha256, sha256_from_hex, sha256_hex},
     executed::Executed,
     fast_execute_script::{
         Account, Content, FastExecuteScript, Host, HostPassword, Param, PasswordHost,

@@ -1,5 +1,7 @@
 //! Which business a call is about, in either of the two spellings that JOB reads.
 
+use std::ops::RangeInclusive;
+
 use serde::ser::SerializeMap;
 
 use crate::{
@@ -23,6 +25,9 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// A `bk_biz_id` of this range is read by JOB as a business set.
+    pub const BUSINESS_SETS: RangeInclusive<i64> = 8_000_000..=9_999_999;
+
     /// The value of `bk_scope_type`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -51,9 +56,6 @@ impl Scope {
         }
     }
 }
-
-/// A business id of this range is read by JOB as a business set.
-const SETS: std::ops::RangeInclusive<i64> = 8_000_000..=9_999_999;
 
 /// Reads the business of a call, and whether it is named by the scope pair alone.
 pub(crate) fn read<'d, const N: usize>(
@@ -88,7 +90,11 @@ fn business<'d, const N: usize>(r: &mut Reading<'d>, top: &Members<'d, N>) -> Op
         r.faults.push("bk_biz_id", Rule::Range { min: 1, max: i64::MAX });
         return None;
     }
-    Some(if SETS.contains(&id) { Scope::BusinessSet(id) } else { Scope::Business(id) })
+    Some(if Scope::BUSINESS_SETS.contains(&id) {
+        Scope::BusinessSet(id)
+    } else {
+        Scope::Business(id)
+    })
 }
 
 fn scope_pair<'d, const N: usize>(r: &mut Reading<'d>, top: &Members<'d, N>) -> Option<Scope> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use esbgate_core::{Freeze, FreezeSubject, FrozenScript};
-use esbgate_model::{Name, Scope, Secret};
+use esbgate_model::{Name, Scope, Secret, sha256_from_hex};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -209,14 +209,7 @@ impl std::fmt::Display for Subject {
 }
 
 fn hash(text: &str) -> Result<[u8; 32], String> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let bytes: Option<[u8; 32]> = digits.and_then(|digits| {
-        let (pairs, rest) = digits.as_chunks::<2>();
-        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-        bytes.try_into().ok().filter(|_| rest.is_empty())
-    });
-    bytes.ok_or_else(|| "sha256 must be 64 hex digits".into())
+    sha256_from_hex(text).ok_or_else(|| "sha256 must be 64 hex digits".into())
 }
 
 /// One line out: what was done, or why nothing.

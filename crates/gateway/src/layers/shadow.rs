@@ -20,7 +20,7 @@ pub struct ShadowLayer<L> {
 }
 
 impl<L> ShadowLayer<L> {
-    /// Looks at calls in `tasks`; what their tokens stand for is asked of `login`, which the call has just asked too.
+    /// Looks at calls in `tasks`; of what their tokens stand for it takes only what `login` knows already.
     #[must_use]
     pub fn new(shadow: Shadow, login: L, tasks: TaskTracker) -> Self {
         Self { shadow, login, tasks }

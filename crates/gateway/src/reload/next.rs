@@ -8,11 +8,10 @@ use tokio::time::sleep;
 
 use super::{
     Checked, Tests, check,
-    sight::QUIET,
     source::{LONGEST, NEXT, PolicyFile, PolicyTexts},
     worker::{Worker, beside},
 };
-use crate::{regular_file, shadow::Shadow};
+use crate::{regular_file, shadow::Shadow, sources::QUIET};
 
 /// What was read last: the hash of the text, or why it cannot be read.
 #[derive(Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What is seen of the policy's files, and whether that is all there is to see.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use esbgate_config::Problem;
 use tokio::time::sleep;
@@ -9,12 +9,7 @@ use super::{
     Checked, Generation, Hold, PolicyTexts, ReloadError, ShelfError, Tests, check,
     worker::{Worker, beside},
 };
-use crate::sources::Seen;
-
-/// How long files must stay as they are: who writes them in place is not done in between.
-pub(super) const QUIET: Duration = Duration::from_millis(25);
-/// Files that change more often than this without a pause are not waited for.
-const RESTLESS: u32 = 80;
+use crate::sources::{QUIET, RESTLESS, Seen};
 
 /// What the last look saw; the same sight is not looked at again.
 #[derive(Debug, Clone)]

@@ -16,14 +16,18 @@ use super::{
     Checked, Command, Generation, Hold, PolicyGrounds, PolicySource, PolicyStatus, PolicyTexts,
     ReloadError, Reloaded, Shelf, Tests,
     next::NextSeen,
-    sight::{Looked, QUIET},
+    sight::Looked,
     take::Offer,
     watch::{Changes, Folders},
 };
-use crate::{shadow::Shadow, sources::Seen};
+use crate::{
+    shadow::Shadow,
+    sources::{QUIET, Seen},
+};
 
 /// How often files are looked at where nobody tells of a change, as on NFS.
 const EACH: Duration = Duration::from_secs(5);
+
 /// The policy in force.
 #[derive(Debug)]
 pub(super) struct InForce {

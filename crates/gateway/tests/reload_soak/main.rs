@@ -9,7 +9,7 @@ mod files;
 mod judge;
 mod load;
 #[path = "../gate/support.rs"]
-#[allow(dead_code, reason = "the gate's tests need more of it")]
+#[expect(dead_code, reason = "the gate's tests need more of it")]
 mod support;
 
 use std::{sync::Arc, time::Duration};
