@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("core", &["model"]),
     ("config", &["core", "model"]),
     ("server", &["core"]),
     ("upstream", &["core", "model"]),
     ("journal", &["core", "model"]),
+    ("audit", &["model"]),
     ("fleet", &["core", "model"]),
     ("standin", &[]),
-    ("gateway", &["config", "core", "fleet", "journal", "model", "server", "standin", "upstream"]),
+    (
+        "gateway",
+        &["audit", "config", "core", "fleet", "journal", "model", "server", "standin", "upstream"],
+    ),
 ];
 
 #[test]

@@ -1,0 +1,19 @@
+//! Reads the journal: segment by segment and line by line, plain and compressed, so that a journal of any size takes
+//! the memory of one line and one frame.
+//!
+//! Nothing here writes into a journal but [`archive::close`], and that only beside a segment that is closed.
+
+mod follow;
+mod journal;
+mod lines;
+mod record;
+
+pub use self::{
+    follow::{Cursor, Follow, Followed, Next},
+    journal::{Form, Journal, Segment, SegmentId},
+    lines::{Ending, LONGEST, Line, Lines},
+    record::{Head, Sealed},
+};
+
+#[cfg(feature = "testing")]
+pub mod testing;
