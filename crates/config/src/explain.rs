@@ -72,8 +72,7 @@ pub struct Explanation {
 }
 
 impl OfflinePlan {
-    /// Says what would become of `call` at `at`, under fresh budgets. Only what needs the gateway's machine is not
-    /// asked: login service, journal and upstream.
+    /// Says what would become of `call` at `at`, under fresh budgets. Login service, journal and upstream are not asked.
     pub async fn explain(&self, call: &Call, at: Timestamp, metrics: &Metrics) -> Explanation {
         self.0.explain(call, at, metrics).await
     }

@@ -42,6 +42,27 @@ pub(crate) struct PlannedApp {
     pub(crate) weights: Weights,
 }
 
+impl PlannedApp {
+    /// What an application was bound from, but for the names that only its files say.
+    fn of(app: &App) -> Self {
+        Self {
+            code: app.code.clone(),
+            owner: Box::default(),
+            keys: app.keys.clone(),
+            issuers: app.issuers.clone(),
+            certificates: app.certificates.clone(),
+            users: app.users.clone(),
+            acts_as: Arc::clone(&app.acts_as),
+            acting: Box::default(),
+            allow: app.allow.clone(),
+            switches: app.switches,
+            http_status: app.http_status,
+            limits: app.limits,
+            weights: app.weights.clone(),
+        }
+    }
+}
+
 impl Plan {
     /// How many applications it has.
     #[must_use]
@@ -119,6 +140,29 @@ impl Plan {
 pub struct OfflinePlan(pub(crate) Plan);
 
 impl OfflinePlan {
+    /// What a generation of policy, and what an admin has frozen, say of one application now. Nothing live is in it, so
+    /// that calls held against it are charged to nobody.
+    #[must_use]
+    pub fn in_force(policy: &Policy, app: &str) -> Self {
+        let app = Name::new(app).ok().and_then(|code| policy.apps.get(&code));
+        let (issuers, tests, issuer_facts) = Default::default();
+        let admin = policy.freezes.admin.all();
+        Self(Plan {
+            apps: app.map(|app| PlannedApp::of(app)).into_iter().collect(),
+            issuers,
+            risks: Arc::clone(&policy.risks.rules),
+            tests,
+            issuer_facts,
+            freezes: admin.iter().chain(&policy.freezes.policy).cloned().collect(),
+        })
+    }
+
+    /// Whether it has an application of this code.
+    #[must_use]
+    pub fn knows(&self, app: &str) -> bool {
+        self.0.app(app).is_some()
+    }
+
     /// Its risk rules.
     #[must_use]
     pub fn risks(&self) -> &RiskRules {

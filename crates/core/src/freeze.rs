@@ -147,6 +147,12 @@ impl FreezeHandle {
     pub fn replace(&self, freezes: Vec<Freeze>) {
         self.0.store(Arc::new(freezes));
     }
+
+    /// All of them as they are now, those included that do not hold.
+    #[must_use]
+    pub fn all(&self) -> Arc<Vec<Freeze>> {
+        self.0.load_full()
+    }
 }
 
 /// All that may stop a call under one generation of policy.

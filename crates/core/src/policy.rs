@@ -422,7 +422,10 @@ impl PolicyHandle {
         self.0.load().apps.contains_key(code)
     }
 
-    pub(crate) fn pin(&self) -> Arc<Policy> {
+    /// The generation in force, as it is now. Of what serves a call only the routing step may ask for it, and once: a
+    /// call lives under one generation.
+    #[must_use]
+    pub fn pin(&self) -> Arc<Policy> {
         self.0.load_full()
     }
 }

@@ -4,6 +4,7 @@
 
 mod connection;
 mod desk;
+mod explain;
 mod keep;
 pub mod protocol;
 mod server;

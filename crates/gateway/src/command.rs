@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
 pub use self::serve::settings;
-use self::{admin::AdminCommand, policy_check::Format, policy_diff::FailOn};
+use self::{admin::AdminCommand, explain::Explainer, policy_check::Format, policy_diff::FailOn};
 
 /// What somebody new can run; packages are built without the demo.
 #[cfg(feature = "demo")]
@@ -115,6 +115,9 @@ enum PolicyCommand {
         fail_on: Option<FailOn>,
     },
     /// Says what would become of a call, step by step, without making it. Exit status 1 where it is refused.
+    ///
+    /// Offline, with the policy's files; or with --socket of the running gateway, which holds the call against the
+    /// policy in force and what an admin has frozen.
     #[command(after_help = "Example: esbgate policy explain config/examples/call.json")]
     Explain {
         /// The call: a JSON object of app, user, proof, peer, component and body.
@@ -126,6 +129,9 @@ enum PolicyCommand {
         /// The start-up file, which is checked as well.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// The admin socket of the running gateway that is asked, such as /run/esbgate/admin.sock.
+        #[arg(long, value_name = "PATH", conflicts_with_all = ["policy", "config"])]
+        socket: Option<PathBuf>,
         /// When the call comes, with zone, such as 2027-01-04T10:00+08:00; else now.
         #[arg(long, value_name = "TIME")]
         at: Option<Timestamp>,
@@ -186,8 +192,11 @@ pub fn run(cli: Cli) -> ExitCode {
             policy_diff::run(&old, &new, format, fail_on)
         }
         Command::Policy {
-            command: PolicyCommand::Explain { call, policy, config, at, format },
-        } => explain::run(&call, policy.as_deref(), config.as_deref(), at, format),
+            command: PolicyCommand::Explain { call, policy, config, socket, at, format },
+        } => {
+            let files = Explainer::Files { policy, config };
+            explain::run(&call, &socket.map_or(files, Explainer::Gateway), at, format)
+        }
         Command::Policy { command: PolicyCommand::Exemptions(asked) } => exemptions::run(&asked),
         Command::Policy { command: PolicyCommand::Schema { of } } => schema::run(of),
         Command::Policy { command: PolicyCommand::Rollback { to, list, at } } => {

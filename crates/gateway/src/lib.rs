@@ -6,6 +6,7 @@ mod clock;
 pub mod command;
 #[cfg(feature = "demo")]
 mod demo;
+pub mod explained;
 pub mod layers;
 mod minute;
 mod monitor;

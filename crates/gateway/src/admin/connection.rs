@@ -78,7 +78,7 @@ mod tests {
 
     /// What is answered to some bytes, after which the other end is silent.
     async fn said(bytes: &[u8], silent: bool) -> (String, Duration) {
-        let (mut ours, theirs) = duplex(1 << 20);
+        let (mut ours, theirs) = duplex(2 * LONGEST_LINE);
         let began = Instant::now();
         ours.write_all(bytes).await.unwrap();
         if !silent {

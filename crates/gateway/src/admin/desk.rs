@@ -8,10 +8,12 @@ use esbgate_journal::FileJournal;
 use esbgate_model::Name;
 use esbgate_server::Server;
 use esbgate_upstream::LoginService;
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    explain::{Told, Unexplained, explain},
     keep::Keep,
     protocol::{Answer, Differing, Done, Operation, Order, Shadowed, Status, Subject, Token},
 };
@@ -41,6 +43,8 @@ pub(crate) struct Desk {
     view: View,
     // Held by admins alone, never by a call.
     keep: Arc<Mutex<Keep>>,
+    /// One call is explained at a time, so that admins cannot keep every processor busy.
+    explaining: Mutex<()>,
 }
 
 /// Most problems of a policy that an answer tells.
@@ -50,7 +54,7 @@ type Arguments = Vec<(&'static str, String)>;
 
 impl Desk {
     pub(crate) fn new(view: View, keep: Keep) -> Self {
-        Self { view, keep: Arc::new(Mutex::new(keep)) }
+        Self { view, keep: Arc::new(Mutex::new(keep)), explaining: Mutex::new(()) }
     }
 
     /// Does what is asked, and answers once that is on record.
@@ -86,6 +90,7 @@ impl Desk {
                 let report = self.view.shadow.report().map(shadowed);
                 self.looked(name, peer, Done::Shadow(report)).await
             }
+            Operation::Explain { call, at } => self.explain(call, at, peer).await,
         }
     }
 
@@ -93,6 +98,33 @@ impl Desk {
     async fn looked(&self, name: &'static str, peer: AdminPeer, done: Done) -> Answer {
         self.record(name, &Vec::new(), peer, "done").await;
         Answer::done(done)
+    }
+
+    /// What would become of a call. Who only asks is answered even while nothing can be put on record.
+    async fn explain(&self, call: String, at: Option<Timestamp>, peer: AdminPeer) -> Answer {
+        let policy = self.view.policy.pin();
+        let mut arguments = vec![("generation", policy.generation.to_string())];
+        arguments.extend(at.map(|at| ("at", at.to_string())));
+        let when = at.unwrap_or_else(|| self.view.clock.now().wall);
+        let told = {
+            let _one = self.explaining.lock().await;
+            blocking(move || explain(&policy, &call, when)).await
+        };
+        let Told { app, component, explained } = match told.unwrap_or(Err(Unexplained::Internal)) {
+            Ok(told) => told,
+            Err(why) => {
+                let code = match why {
+                    Unexplained::NoCall(_) => "invalid",
+                    Unexplained::Internal => "failed",
+                };
+                self.record("explain", &arguments, peer, code).await;
+                return Answer::refused(code, why.to_string());
+            }
+        };
+        arguments.extend(app.map(|app| ("app", app)));
+        arguments.push(("component", component.into()));
+        self.record("explain", &arguments, peer, "done").await;
+        Answer::done(Done::Explained(Box::new(explained)))
     }
 
     /// What a change of policy came to. Its own record was there before it had an effect; this one says who asked.

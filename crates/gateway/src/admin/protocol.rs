@@ -7,11 +7,16 @@ use esbgate_model::{Name, Scope, Secret, sha256_from_hex};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::explained::Explained;
+
 /// The version of what is said.
 pub const VERSION: u32 = 1;
 
-/// Longest line, in bytes.
-pub const LONGEST_LINE: usize = 64 << 10;
+/// Longest line, in bytes: a call to be explained, with its script.
+pub const LONGEST_LINE: usize = 2 << 20;
+
+/// Longest line of any other order.
+pub const LONGEST_ORDER: usize = 64 << 10;
 
 /// Looked at first, so that a later version is told so and not called garbage.
 #[derive(Debug, Deserialize)]
@@ -61,6 +66,15 @@ pub enum Operation {
     },
     /// Says what the next policy would have decided otherwise.
     Shadow,
+    /// Says what would become of a call, without making it.
+    Explain {
+        /// The text of a call, as `policy explain` reads it from a file: a text, so that numbers keep their digits and a
+        /// name that stands twice is seen.
+        call: String,
+        /// When it comes; else now.
+        #[serde(default)]
+        at: Option<Timestamp>,
+    },
 }
 
 impl Operation {
@@ -76,6 +90,7 @@ impl Operation {
             Self::Reload => "reload",
             Self::Rollback { .. } => "rollback",
             Self::Shadow => "shadow",
+            Self::Explain { .. } => "explain",
         }
     }
 }
@@ -277,6 +292,8 @@ pub enum Done {
     },
     /// What the next policy would have decided otherwise; nothing where there is none.
     Shadow(Option<Shadowed>),
+    /// What would become of a call.
+    Explained(Box<Explained>),
 }
 
 /// What came of a next policy.

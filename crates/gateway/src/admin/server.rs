@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     connection::{Answers, converse, say},
     desk::Desk,
-    protocol::{Answer, Request, VERSION, Versioned},
+    protocol::{Answer, LONGEST_LINE, LONGEST_ORDER, Operation, Request, VERSION, Versioned},
 };
 
 /// Connections at once.
@@ -73,6 +73,22 @@ fn of(peer: LocalPeer) -> AdminPeer {
     AdminPeer { uid: peer.uid, gid: peer.gid, pid: peer.pid }
 }
 
+/// A call has the room that a script needs; what else is asked for is short.
+fn longest(operation: &Operation) -> usize {
+    match operation {
+        Operation::Explain { .. } => LONGEST_LINE,
+        Operation::Freeze(_)
+        | Operation::Unfreeze { .. }
+        | Operation::Freezes
+        | Operation::Purge { .. }
+        | Operation::Drain
+        | Operation::Status
+        | Operation::Reload
+        | Operation::Rollback { .. }
+        | Operation::Shadow => LONGEST_ORDER,
+    }
+}
+
 /// Somebody who is connected.
 struct Caller {
     desk: Arc<Desk>,
@@ -90,7 +106,14 @@ impl Answers for Caller {
             Ok(_) | Err(_) => {}
         }
         match serde_json::from_slice::<Request>(line) {
-            Ok(request) => self.desk.take(request.operation, self.peer).await,
+            Ok(Request { operation, .. }) => {
+                let longest = longest(&operation);
+                if line.len() > longest {
+                    let message = format!("a line of this order has at most {longest} bytes");
+                    return Answer::refused("too_long", message);
+                }
+                self.desk.take(operation, self.peer).await
+            }
             Err(error) => {
                 tracing::warn!(uid = self.peer.uid, "line of an admin is no order");
                 // The reader's own words could repeat what the line says, a token too.

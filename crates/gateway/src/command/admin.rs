@@ -14,7 +14,12 @@ use esbgate_config::BootDocument;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::shape::Shape;
+pub(super) use self::client::ask;
+use super::{
+    explain::{self, Explainer},
+    policy_check::Format,
+    shape::Shape,
+};
 use crate::admin::protocol::{Answer, Business, FrozenText, Order, Subject};
 
 /// Where the socket is if nothing is said.
@@ -153,6 +158,19 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         at: At,
     },
+    /// Says what would become of a call under the policy in force, without making it. Exit status 1 where it is refused,
+    /// 2 where there is no verdict.
+    #[command(after_help = "Example: esbgate admin explain config/examples/call.json")]
+    Explain {
+        /// The call: a JSON object of app, user, proof, peer, component and body.
+        #[arg(value_name = "CALL")]
+        call: PathBuf,
+        /// When the call comes, with zone, such as 2027-01-04T10:00+08:00; else now.
+        #[arg(long = "at", value_name = "TIME")]
+        time: Option<Timestamp>,
+        #[command(flatten)]
+        at: At,
+    },
     /// Says how the gateway is.
     #[command(after_help = "Example: esbgate admin status --socket /run/esbgate/admin.sock")]
     Status {
@@ -178,13 +196,23 @@ pub(super) fn run(command: AdminCommand) -> ExitCode {
         AdminCommand::Shadow { at } => (Ok(json!("shadow")), at),
         AdminCommand::Drain { at } => (Ok(json!("drain")), at),
         AdminCommand::Status { at } => (Ok(json!("status")), at),
+        AdminCommand::Explain { call, time, at } => {
+            let format = match at.format {
+                Shape::Text => Format::Text,
+                Shape::Json => Format::Json,
+            };
+            return match socket(&at) {
+                Ok(socket) => explain::run(&call, &Explainer::Gateway(socket), time, format),
+                Err(why) => misused(&why),
+            };
+        }
     };
     let socket = match socket(&at) {
         Ok(socket) => socket,
         Err(why) => return misused(&why),
     };
     let asked = operation.map_err(|error| error.to_string());
-    match asked.and_then(|operation| client::ask(&socket, &operation)) {
+    match asked.and_then(|operation| ask(&socket, &operation)) {
         Ok(answer) => tell(&answer, at.format),
         Err(why) => super::failed(&why),
     }

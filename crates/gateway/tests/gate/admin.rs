@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{served::Served, support::*};
 
-const LONGEST: usize = 64 << 10;
+const LONGEST: usize = esbgate_gateway::admin::protocol::LONGEST_LINE;
 
 fn files() -> Files {
     Files { boot_extra: "admin: {socket: FOLDER/admin.sock}\n".into(), ..Files::default() }

@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::support::*;
 
-fn files() -> Files {
+pub fn files() -> Files {
     Files {
         boot_extra: "admin: {socket: FOLDER/admin.sock}\n".into(),
         policy: allowing(1),
@@ -20,11 +20,11 @@ fn files() -> Files {
     }
 }
 
-fn allowing(business: u64) -> String {
+pub fn allowing(business: u64) -> String {
     policy("", &ALLOW.replace("ids: [1, 2]", &format!("ids: [{business}]")))
 }
 
-async fn order(folder: &Path, operation: Value) -> Value {
+pub async fn order(folder: &Path, operation: Value) -> Value {
     let mut stream = BufReader::new(UnixStream::connect(folder.join("admin.sock")).await.unwrap());
     let line = format!("{}\n", json!({"v": 1, "operation": operation}));
     stream.get_mut().write_all(line.as_bytes()).await.unwrap();
@@ -33,7 +33,7 @@ async fn order(folder: &Path, operation: Value) -> Value {
     serde_json::from_str(&answer).unwrap()
 }
 
-async fn command(folder: &Path, words: &[&str]) -> (Option<i32>, String, String) {
+pub async fn command(folder: &Path, words: &[&str]) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_esbgate"));
     command.args(words).arg("--socket").arg(folder.join("admin.sock"));
     let output = command.kill_on_drop(true).output().await.unwrap();

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "the modules of one test binary")]
 
 mod admin;
+mod admin_explain;
 mod admin_policy;
 mod attacks;
 mod budgets;

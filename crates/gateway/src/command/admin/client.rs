@@ -9,18 +9,24 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::admin::protocol::{Answer, VERSION};
+use crate::admin::protocol::{Answer, LONGEST_LINE, VERSION};
 
 /// Until the gateway has answered.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Longest answer that is read.
-const LONGEST: u64 = 4 << 20;
+/// Longest answer that is read: what a thousand rules each lack, in a hundred places.
+const LONGEST: u64 = 64 << 20;
 
 /// Gives one order; the error says what to do.
-pub(super) fn ask(socket: &Path, operation: &Value) -> Result<Answer, String> {
+pub(in crate::command) fn ask(socket: &Path, operation: &Value) -> Result<Answer, String> {
     let mut stream = UnixStream::connect(socket).map_err(|error| absent(socket, &error))?;
     let line = format!("{}\n", json!({"v": VERSION, "operation": operation}));
+    if line.len() > LONGEST_LINE {
+        return Err(format!(
+            "the order is longer than the {LONGEST_LINE} bytes that a gateway reads: explain a call of this size \
+             offline, with --policy or --config in the place of --socket"
+        ));
+    }
     let said = stream
         .set_read_timeout(Some(PATIENCE))
         .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))

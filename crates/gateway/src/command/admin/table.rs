@@ -31,6 +31,7 @@ pub(super) fn text(done: &Done) -> String {
         }
         Done::Shadow(None) => "there is no policy.next.yaml that could be evaluated\n".into(),
         Done::Shadow(Some(report)) => shadow(report),
+        Done::Explained(explained) => explained.table(),
     }
 }
 
