@@ -8,9 +8,9 @@ use std::sync::Arc;
 use esbgate_core::{
     Admit, AppKey, Authenticate, AuthenticatedCall, Authorize, BodyBudget, Bracket as _,
     BudgetLeft, CertificateName, Charge, ChargedCall, FreshCall, Gather as _, HeadRules, Interpret,
-    Introspect, Limit, Login, LoginDown, MatchRoute, Metrics, NamedBy, Once, Parse, Peer, Policy,
-    PolicyHandle, ProveApp, Quota, ReceivedAt, ReceivedRequest, Rejection, RiskMatch, Stage as _,
-    Trace, TraceSink, UserProof, Verdict,
+    Introspect, Limit, Login, LoginDown, MatchRoute, Metrics, NamedBy, Nobody, Once, Parse, Peer,
+    Policy, PolicyHandle, ProveApp, Quota, ReceivedAt, ReceivedRequest, Rejection, RiskMatch,
+    Stage as _, Trace, UserProof, Verdict,
 };
 use esbgate_model::{Code, Faults, Name, Secret, sha256};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
@@ -282,14 +282,6 @@ fn described(
         received_at,
         trace,
     })
-}
-
-/// Nobody is told of a walk.
-#[derive(Debug)]
-struct Nobody;
-
-impl TraceSink for Nobody {
-    fn ended(&self, _: &Trace) {}
 }
 
 /// A login service that knows the one token of the walk.

@@ -71,6 +71,7 @@ impl Stage for Authorize {
     fn run(&self, fresh: FreshCall) -> Result<GrantedCall, Rejection> {
         not_frozen(&fresh)?;
         let Covered { grant, place, host_runs, risk } = covering(&fresh)?;
+        note(&fresh.authenticated().trace().rule, place);
         Ok(GrantedCall { fresh, grant, place, host_runs, risk })
     }
 }

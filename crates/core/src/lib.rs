@@ -10,6 +10,7 @@ mod authenticate;
 mod authorize;
 mod bucket;
 mod charge;
+mod differing;
 mod freeze;
 mod head_fault;
 mod hours;
@@ -49,6 +50,7 @@ pub use self::{
     authorize::{Authorize, GrantedCall, Shortfall},
     bucket::{Bucket, Charge as Paid, Left, Quota, Refused},
     charge::{Charge, ChargedCall},
+    differing::{Decided, ShadowRecord},
     freeze::{Freeze, FreezeFault, FreezeHandle, FreezeSubject, Freezes, FrozenScript},
     head_fault::HeadFault,
     hours::{Holidays, Hours},
@@ -83,6 +85,6 @@ pub use self::{
     room::{Room, Rooms},
     route::{MatchRoute, RoutedCall},
     step::{Bracket, Gather, Stage},
-    trace::{BudgetLeft, Trace, TraceSink},
+    trace::{BudgetLeft, Nobody, Trace, TraceSink},
     user_pattern::UserPattern,
 };

@@ -16,6 +16,14 @@ pub trait TraceSink: Send + Sync + std::fmt::Debug {
     fn ended(&self, trace: &Trace);
 }
 
+/// Nobody is told: of a request that is only tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Nobody;
+
+impl TraceSink for Nobody {
+    fn ended(&self, _: &Trace) {}
+}
+
 /// What of the calls' budget is left, for the answer's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetLeft {
@@ -45,6 +53,8 @@ pub struct Trace {
     pub generation: OnceLock<u64>,
     /// The budget of calls after admission.
     pub budget: OnceLock<BudgetLeft>,
+    /// The rule that allows the call: its place among those of the application.
+    pub rule: OnceLock<usize>,
     /// Host-runs that were paid.
     pub host_runs: OnceLock<u64>,
     /// The risk rules that the call matches, once it is judged.
@@ -81,6 +91,7 @@ impl Trace {
             user: OnceLock::new(),
             generation: OnceLock::new(),
             budget: OnceLock::new(),
+            rule: OnceLock::new(),
             host_runs: OnceLock::new(),
             risk: OnceLock::new(),
             rejection: OnceLock::new(),
@@ -115,6 +126,13 @@ impl Trace {
     #[must_use]
     pub fn language(&self) -> Language {
         self.language.get().copied().unwrap_or_default()
+    }
+
+    /// The name of the rule that allows the call, once it is judged.
+    #[must_use]
+    pub fn rule_name(&self) -> Option<&str> {
+        let (app, place) = (self.app.get()?, *self.rule.get()?);
+        app.allow.get(place).map(|rule| &*rule.name)
     }
 
     /// Whether a byte of the call may have left the gateway.

@@ -220,8 +220,14 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     // A server of its own: probes are answered while callers' connections are at their limit.
     let probes = Server::new(limits.server, clock, drain.clone());
     servers.spawn(async move { probes.serve(listener, None, monitor).await });
-    let refusals = journal.clone();
-    servers.spawn(each_minute(drain.clone(), move || refusals.sum_up()));
+    let (records, differences) = (journal.clone(), shadow.clone());
+    servers.spawn(each_minute(drain.clone(), move || {
+        records.sum_up();
+        // While nothing can be written they go on growing, as sums do.
+        if records.writable() {
+            differences.put_on_record(&records);
+        }
+    }));
     servers.spawn(worker.run(asked_of_policy, folders, shadow.clone(), drain.clone()));
     let (looks, asked) = mpsc::channel(1);
     servers.spawn(keep_reading(settings.reread, asked, metrics, drain.clone()));
@@ -337,6 +343,7 @@ impl Running {
         .await
         .is_ok();
         self.servers.shutdown().await;
+        self.shadow.put_on_record(&self.journal);
         let journal = self.journal;
         let closed = tokio::task::spawn_blocking(move || journal.close()).await;
         let closed = matches!(closed, Ok(Ok(())));

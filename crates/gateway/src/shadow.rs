@@ -1,9 +1,10 @@
 //! A next policy, evaluated beside the one in force: what would change for the calls that really come.
 //!
 //! It decides nothing. A call is looked at once more after its answer, by a task that nobody waits for, through the
-//! same steps under budgets of its own; how often the two policies differ is counted, and the last call of each kind of
-//! difference is named.
+//! same steps under budgets of its own; how often the two policies differ is counted, the last call of each kind of
+//! difference is named, and a sample of them is put on record.
 
+mod samples;
 mod tally;
 mod walk;
 
@@ -16,12 +17,17 @@ use esbgate_core::{
     NextPolicyMetrics, PolicyHandle, ProveApp, ReceivedAt, ReceivedRequest, Rooms, ShadowResult,
     Trace, Verdict,
 };
+use esbgate_journal::FileJournal;
 use esbgate_model::{Code, Origin, Secret};
 use jiff::Timestamp;
 use prometheus::Registry;
 
 pub use self::tally::Difference;
-use self::{tally::Tally, walk::walk};
+use self::{
+    samples::{Pair, Samples},
+    tally::Tally,
+    walk::walk,
+};
 
 /// Most calls that are looked at once more at a time; further ones are counted as not judged.
 const AT_ONCE: u64 = 64;
@@ -45,6 +51,8 @@ struct Shared {
     /// Those of an admin, which hold whatever the policy.
     frozen: FreezeHandle,
     metrics: NextPolicyMetrics,
+    /// For the journal. Not of one next policy: what is noted outlives it until it is on record.
+    samples: Samples,
 }
 
 /// A policy that somebody thinks of putting in force.
@@ -88,7 +96,8 @@ impl Shadow {
         let (next, looking) = (ArcSwapOption::empty(), Rooms::default());
         // Not that of the calls: a copy must not take the place of a call.
         let bodies = BodyBudget::new(COPIES);
-        Self(Arc::new(Shared { next, looking, bodies, head, frozen, metrics }))
+        let samples = Samples::default();
+        Self(Arc::new(Shared { next, looking, bodies, head, frozen, metrics, samples }))
     }
 
     /// Evaluates `plan` from here on, with full budgets and nothing counted yet. Its series are its own and are not
@@ -129,6 +138,13 @@ impl Shadow {
         })
     }
 
+    /// Hands a sample of the differences since it was last asked for to the journal, which the gateway asks for each
+    /// minute and when it stops. Never waits.
+    pub(crate) fn put_on_record(&self, journal: &FileJournal) {
+        let lost = self.0.samples.take(|record| journal.differ(record));
+        journal.differences_lost(lost);
+    }
+
     /// Copies a call, if there is a next policy to ask and room for the copy.
     pub(crate) fn copy(&self, request: &ReceivedRequest) -> Option<Copied> {
         let next = self.0.next.load_full()?;
@@ -147,7 +163,7 @@ impl Shadow {
     pub(crate) async fn look<L: Login>(&self, copied: Copied, login: L) {
         let Copied { next, request, looking, live } = copied;
         let Some(said) = decided(&live) else { return self.note(&next, ShadowResult::Unjudged) };
-        let at = request.received_at.wall;
+        let (at, trace) = (request.received_at.wall, Arc::clone(&request.trace));
         let walked = walk(request, &self.0.head, &next.policy, &next.prove_app, Known(login)).await;
         drop(looking);
         let would = match walked {
@@ -163,6 +179,8 @@ impl Shadow {
         };
         if result != ShadowResult::Same {
             next.tally.differ(&live, result, said, would, at);
+            let pair = Pair { live: &live, now: said, walked: &trace, next: would };
+            self.0.samples.add(pair, result, &next.sha256);
         }
         self.note(&next, result);
     }

@@ -14,7 +14,7 @@ use std::{
 
 use esbgate_core::{
     AdminRecord, Clock, Intent, Journal, JournalDown, JournalMetrics, OutcomeRecord, RecordKind,
-    RefusalRecord, ReloadRecord, Rooms, Ticket,
+    RefusalRecord, ReloadRecord, Rooms, ShadowRecord, Ticket,
 };
 use esbgate_model::{Secret, hex};
 use tokio::sync::oneshot;
@@ -184,6 +184,20 @@ impl FileJournal {
         self.done(entry).await
     }
 
+    /// Notes what a next policy would decide otherwise. Never waits: it queues where refusals do, so it takes no room
+    /// from what is awaited, and is counted as lost when too many wait.
+    pub fn differ(&self, record: &ShadowRecord<'_>) {
+        let noted = || self.0.entry(RecordKind::Shadow, line::shadow(record));
+        if !self.0.note(record.count, noted) {
+            self.differences_lost(record.count);
+        }
+    }
+
+    /// Counts differences that no record will stand for.
+    pub fn differences_lost(&self, count: u64) {
+        self.0.metrics.differences_lost(count);
+    }
+
     async fn done(&self, entry: Entry) -> Result<(), JournalDown> {
         let (waiter, told) = oneshot::channel();
         self.0.queue.send(Message::Deed(entry, waiter)).map_err(|_| JournalDown)?;
@@ -209,6 +223,15 @@ impl Shared {
     fn entry(&self, kind: RecordKind, members: serde_json::Result<Vec<u8>>) -> Option<Entry> {
         let members = members.ok()?;
         Some(Entry { kind, time: self.clock.now().wall, members })
+    }
+
+    /// Queues a record that nobody waits for, if there is room; it stands for `count` events.
+    fn note(&self, count: u64, entry: impl FnOnce() -> Option<Entry>) -> bool {
+        let queued = self.refusals.take(REFUSALS).and_then(|room| {
+            let noted = Noted { entry: entry()?, count, room: Some(room) };
+            self.queue.send(Message::Refusal(noted)).ok()
+        });
+        queued.is_some()
     }
 
     fn sum_up(&self) {
@@ -293,12 +316,8 @@ impl Journal for FileJournal {
             let caller = refusal.peer.map_or(Caller::Socket, |peer| Caller::Network(peer.into()));
             return shared.unproved.add(caller, refusal.code_name, refusal.received_at.wall);
         };
-        let queued = shared.refusals.take(REFUSALS).and_then(|room| {
-            let entry = shared.entry(RecordKind::Refusal, line::refusal(refusal, app))?;
-            let noted = Noted { entry, count: 1, room: Some(room) };
-            shared.queue.send(Message::Refusal(noted)).ok()
-        });
-        if queued.is_none() {
+        let noted = || shared.entry(RecordKind::Refusal, line::refusal(refusal, app));
+        if !shared.note(1, noted) {
             shared.metrics.refusals_lost(1);
         }
     }

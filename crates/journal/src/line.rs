@@ -4,6 +4,7 @@ mod admin;
 mod plain;
 mod reload;
 mod run;
+mod shadow;
 
 use std::{fmt::Write as _, io};
 
@@ -11,7 +12,7 @@ use esbgate_core::{Intent, Limit, OutcomeRecord, RefusalRecord, RiskMatch};
 use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope, sha256_hex};
 use serde::Serialize;
 
-pub(crate) use self::{admin::admin, reload::reload};
+pub(crate) use self::{admin::admin, reload::reload, shadow::shadow};
 use self::{
     plain::{PlainLine, plain},
     run::{RunLine, run},

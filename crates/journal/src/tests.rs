@@ -29,6 +29,7 @@ mod document;
 mod intents;
 mod refusals;
 mod release;
+mod shadow;
 
 const NOW: ReceivedAt =
     ReceivedAt { wall: jiff::Timestamp::UNIX_EPOCH, monotonic: Duration::from_secs(1) };

@@ -193,7 +193,7 @@ impl Writer {
             self.add(&noted.entry);
         }
         if self.commit().is_err() {
-            batch.iter().for_each(|noted| self.metrics.refusals_lost(noted.count));
+            batch.iter().for_each(|noted| self.metrics.noted_lost(noted.entry.kind, noted.count));
         }
     }
 

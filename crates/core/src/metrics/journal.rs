@@ -25,6 +25,8 @@ pub enum RecordKind {
     Reload,
     /// An admin did something.
     Admin,
+    /// A next policy would decide calls otherwise.
+    Shadow,
 }
 
 impl RecordKind {
@@ -39,6 +41,7 @@ impl RecordKind {
             Self::Refusal => "refusal",
             Self::Reload => "reload",
             Self::Admin => "admin",
+            Self::Shadow => "shadow",
         }
     }
 }
@@ -46,12 +49,13 @@ impl RecordKind {
 /// The journal's series.
 #[derive(Debug, Clone)]
 pub struct JournalMetrics {
-    records: [IntCounter; 7],
+    records: [IntCounter; 8],
     errors: IntCounter,
     commit: Histogram,
     writable: IntGauge,
     open: IntGauge,
     dropped: IntCounter,
+    differences: IntCounter,
 }
 
 impl JournalMetrics {
@@ -67,6 +71,7 @@ impl JournalMetrics {
             RecordKind::Refusal,
             RecordKind::Reload,
             RecordKind::Admin,
+            RecordKind::Shadow,
         ];
         let opts = histogram(
             "esbgate_journal_commit_duration_seconds",
@@ -88,12 +93,16 @@ impl JournalMetrics {
                 "esbgate_journal_refusals_dropped_total",
                 "Refusals that are in no record, because their queue was full or the write failed.",
             )?,
+            differences: counter(
+                "esbgate_journal_shadow_dropped_total",
+                "Differing decisions of a next policy that no record stands for: too many kinds, a full queue or a failed write.",
+            )?,
         })
     }
 
     /// Counts a record.
     pub fn record(&self, kind: RecordKind) {
-        let [start, stop, intent, outcome, refusal, reload, admin] = &self.records;
+        let [start, stop, intent, outcome, refusal, reload, admin, shadow] = &self.records;
         match kind {
             RecordKind::Start => start.inc(),
             RecordKind::Stop => stop.inc(),
@@ -102,6 +111,7 @@ impl JournalMetrics {
             RecordKind::Refusal => refusal.inc(),
             RecordKind::Reload => reload.inc(),
             RecordKind::Admin => admin.inc(),
+            RecordKind::Shadow => shadow.inc(),
         }
     }
 
@@ -128,6 +138,31 @@ impl JournalMetrics {
     /// Counts refusals that were not written.
     pub fn refusals_lost(&self, count: u64) {
         self.dropped.inc_by(count);
+    }
+
+    /// Counts differing decisions that no record stands for.
+    pub fn differences_lost(&self, count: u64) {
+        self.differences.inc_by(count);
+    }
+
+    /// How many differing decisions no record stands for.
+    #[must_use]
+    pub fn differences_dropped(&self) -> u64 {
+        self.differences.get()
+    }
+
+    /// Counts what a record that nobody waits for, and that was not written, stood for.
+    pub fn noted_lost(&self, kind: RecordKind, count: u64) {
+        match kind {
+            RecordKind::Shadow => self.differences_lost(count),
+            RecordKind::Start
+            | RecordKind::Stop
+            | RecordKind::Intent
+            | RecordKind::Outcome
+            | RecordKind::Refusal
+            | RecordKind::Reload
+            | RecordKind::Admin => self.refusals_lost(count),
+        }
     }
 
     /// How many refusals were not written.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use esbgate_core::{
     Admit, Authenticate, Authorize, BodyPermit, Bracket as _, Charge, Gather as _, HeadRules,
-    Interpret, Introspect, Login, MatchRoute, Once, Parse, PolicyHandle, ProveApp, ReceivedRequest,
-    Rejection, Stage as _, Trace, TraceSink,
+    Interpret, Introspect, Login, MatchRoute, Nobody, Once, Parse, PolicyHandle, ProveApp,
+    ReceivedRequest, Rejection, Stage as _, Trace,
 };
 
 /// The same request, which nobody is told of.
@@ -41,11 +41,4 @@ pub(super) async fn walk<L: Login>(
     let fresh = Once.enter(Authenticate.run(asked)?).await?;
     Charge.enter(Authorize.run(fresh)?).await?.depart();
     Ok(())
-}
-
-#[derive(Debug)]
-struct Nobody;
-
-impl TraceSink for Nobody {
-    fn ended(&self, _: &Trace) {}
 }

@@ -74,6 +74,61 @@ async fn what_a_next_policy_would_decide_otherwise_is_told_and_it_decides_nothin
 }
 
 #[tokio::test]
+async fn a_sample_of_the_differences_is_on_record_and_stands_for_all_of_them() {
+    let next = "business: {ids: [2, 3], sets: [8000000]}";
+    let gate = with_next("business: {ids: [1, 2], sets: [8000000]}", next).await;
+    for business in [1, 3, 1, 2, 1, 4, 3] {
+        gate.call(&call_with(json!({"bk_biz_id": business}))).await;
+    }
+    let path = gate.running.journal_path();
+    let (ended, _standin, _folder) = gate.stop().await;
+    assert!(ended);
+    let records = journal(&path);
+    let of = |kind: &str| records.iter().filter(|one| one["kind"] == kind).collect::<Vec<_>>();
+    let mut told: Vec<_> = of("shadow")
+        .iter()
+        .map(|one| {
+            let judged = of(if one["code_name"].is_null() { "intent" } else { "refusal" });
+            let own = judged.iter().find(|other| other["request_id"] == one["request_id"]);
+            let own = own.unwrap_or_else(|| panic!("{one}"));
+            let known = ["app", "user", "component", "generation", "received_at"];
+            assert_eq!(known.map(|key| &one[key]), known.map(|key| &own[key]));
+            assert_eq!(one["next_sha256"], "hash");
+            let keys = ["result", "code_name", "grant", "next_code_name", "next_grant", "count"];
+            json!(keys.map(|key| &one[key]))
+        })
+        .collect();
+    told.sort_by_key(|one| one[0].to_string());
+    let (code, rule) = ("BUSINESS_NOT_ALLOWED", "all that the tests do");
+    assert_eq!(
+        told,
+        [
+            json!(["would_allow", code, null, null, rule, 2]),
+            json!(["would_refuse", null, rule, code, null, 3]),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_caller_whom_the_next_policy_alone_knows_is_named_in_the_sample() {
+    let gate = Gate::with(Files {
+        policy: policy("", ALLOW).replace("team_app:", "other_app:"),
+        ..Files::default()
+    })
+    .await;
+    let next = plan(&gate, &policy("", ALLOW));
+    gate.running.shadow().set(next, "hash", SINCE.parse().unwrap()).unwrap();
+    gate.call(&call()).await;
+    let path = gate.running.journal_path();
+    let (ended, _standin, _folder) = gate.stop().await;
+    assert!(ended);
+    let records = journal(&path);
+    let sample = records.iter().find(|one| one["kind"] == "shadow").unwrap();
+    let said = ["app", "user", "code_name", "result"].map(|key| &sample[key]);
+    assert_eq!(said, ["team_app", "svc_deploy", "APP_VERIFY_FAILED", "would_allow"]);
+}
+
+#[tokio::test]
 async fn a_call_that_both_refuse_for_different_reasons_is_a_difference_of_its_own() {
     let gate = with_next("team_app:", "other_app:").await;
     gate.call(&call_with(json!({"bk_biz_id": 4}))).await.is(403, "BUSINESS_NOT_ALLOWED", "no");

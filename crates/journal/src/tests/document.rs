@@ -121,18 +121,20 @@ async fn every_field_of_every_kind_is_documented_and_no_other() {
     journal.reload(&taken()).await.unwrap();
     journal.admin(&froze()).await.unwrap();
     refuse(&journal);
+    shadow::differ(&journal, 2);
     refusals::refuse_unproved(&journal, "192.0.2.1", "A");
     journal.close().unwrap();
     let tables = tables();
     let (common, kinds) = tables.split_first().unwrap();
-    let [start, stop, intent, plain, outcome, refusal, sum, reload, admin] = kinds else {
+    let [start, stop, intent, plain, outcome, refusal, sum, reload, admin, shadow] = kinds else {
         panic!("{}", kinds.len())
     };
     let mut plain: BTreeSet<String> = plain.union(intent).cloned().collect();
     for name in MODELLED {
         assert!(plain.remove(name), "{name}");
     }
-    let expected = [start, intent, outcome, &plain, outcome, reload, admin, refusal, sum, stop];
+    let expected =
+        [start, intent, outcome, &plain, outcome, reload, admin, refusal, shadow, sum, stop];
     let lines = lines(&text(journal.path(), 1));
     let kinds: Vec<_> = lines.iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(lines.len(), expected.len(), "{kinds:?}");
