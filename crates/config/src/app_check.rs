@@ -46,10 +46,7 @@ pub(crate) fn app(
         rules(document, None, known, &path, faults);
         return None;
     };
-    if said.owner.value.trim().is_empty() {
-        faults.add(&said.owner, &path, "the owner must say something");
-    }
-    let (keys, issuers, certificates) = proofs(at, said, &path, known, faults);
+    let (keys, issuers, certificates) = proofs(said, &path, known, faults);
     let users = users(&said.users, &path, known, faults);
     let own = DefaultsSpec { calls: said.calls.clone(), hosts: said.hosts.clone() };
     let defaults = known.document.defaults();
@@ -58,7 +55,7 @@ pub(crate) fn app(
     let allow = rules(document, numbers, known, &path, faults);
     weighed_accounts(&said.hosts, &document.rules, &path, faults);
     let acts_as = acts_as(at, said, &path, known, faults);
-    let switches = switches(&said.fields, said.unknown_fields, &path, faults);
+    let switches = switches(&said.fields, said.unknown_fields);
     let (limits, weights) = limits?;
     Some(PlannedApp {
         code: name?,
@@ -167,17 +164,8 @@ fn acts_as(
 
 type Proofs = (Vec<AppKey>, Vec<Box<str>>, Vec<CertificateName>);
 
-fn proofs(
-    at: &Spanned<()>,
-    spec: &AppSpec,
-    path: &str,
-    known: &Known<'_>,
-    faults: &mut Faults<'_>,
-) -> Proofs {
+fn proofs(spec: &AppSpec, path: &str, known: &Known<'_>, faults: &mut Faults<'_>) -> Proofs {
     let (mut keys, mut issuers, mut certificates) = Proofs::default();
-    if spec.proofs.is_empty() {
-        faults.add(at, path, "the application has no proofs");
-    }
     for proof in &spec.proofs {
         match proof {
             ProofSpec::Key(key) => {
@@ -197,23 +185,16 @@ fn proofs(
                 }
                 issuers.push(name.value.as_str().into());
             }
-            ProofSpec::Certificate(name) => certificates.extend(certificate(name, path, faults)),
+            ProofSpec::Certificate(name) => certificates.push(certificate(name)),
         }
     }
     (keys, issuers, certificates)
 }
 
-fn certificate(
-    name: &CertificateSpec,
-    path: &str,
-    faults: &mut Faults<'_>,
-) -> Option<CertificateName> {
+fn certificate(name: &CertificateSpec) -> CertificateName {
     match name {
-        CertificateSpec::Uri(text) | CertificateSpec::Dns(text) if text.value.is_empty() => {
-            faults.none(text, path, "a certificate name must not be empty")
-        }
-        CertificateSpec::Uri(text) => Some(CertificateName::Uri(text.value.as_str().into())),
-        CertificateSpec::Dns(text) => Some(CertificateName::Dns(text.value.as_str().into())),
+        CertificateSpec::Uri(text) => CertificateName::Uri(text.value.as_str().into()),
+        CertificateSpec::Dns(text) => CertificateName::Dns(text.value.as_str().into()),
     }
 }
 
@@ -225,14 +206,6 @@ fn exemption(
 ) -> Option<Exemption> {
     let path = format!("{path}.users.exemptions");
     let said = &spec.value;
-    for text in [&said.owner, &said.reason, &said.ticket] {
-        if text.value.trim().is_empty() {
-            faults.add(text, &path, "owner, reason and ticket must say something");
-        }
-    }
-    if said.users.is_empty() {
-        faults.add(spec, &path, "the exemption names no user");
-    }
     let (users, patterns) = exempt(&said.users, &path, faults);
     let Some(text) = &said.expires else {
         let hint = "add expires: with an instant and its zone, at most 180 days ahead".into();

@@ -25,6 +25,8 @@ pub struct BootDocument {
     file: Box<str>,
     texts: Texts,
     spec: BootSpec,
+    /// Values that their keys do not allow.
+    pub(crate) unfit: Vec<Problem>,
 }
 
 /// Everything the process starts with.
@@ -172,12 +174,13 @@ impl BootDocument {
         let mut faults = Faults::new(&texts);
         let spec = roots.first().and_then(|root| faults.spec(root, ""));
         let Some(spec) = spec else { return Err(faults.problems) };
-        Ok(Self { file: file_name.into(), texts, spec })
+        Ok(Self { file: file_name.into(), unfit: faults.problems, texts, spec })
     }
 
     /// Checks what it means and resolves what it names; reports every fault at once.
     pub fn check(&self, port: &dyn Lookup) -> Result<Boot, Vec<Problem>> {
         let mut faults = Faults::new(&self.texts);
+        faults.problems.clone_from(&self.unfit);
         let boot = boot(&self.spec, port, &mut faults);
         // Without a fault there is a value, and the other way round.
         match faults.end(boot)? {

@@ -22,22 +22,10 @@ use crate::{
 
 /// Checks the meaning of the file; what is wrong is in `faults`.
 pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) -> Option<Boot> {
-    if spec.version.value != 1 {
-        faults.add(&spec.version, "version", "only version 1 is known");
-    }
-    if spec.listen.value.is_empty() {
-        faults.add(&spec.listen, "listen", "name at least one listener");
-    }
-    if spec.hosts.value.is_empty() {
-        faults.add(&spec.hosts, "hosts", "name at least one host");
-    }
-    if spec.upstream.endpoints.value.is_empty() {
-        faults.add(&spec.upstream.endpoints, "upstream", "name at least one endpoint");
-    }
     let listeners = listeners(&spec.listen.value, port, faults);
     let monitor = tcp(&spec.monitor.address, "monitor.address", faults);
     let admin = spec.admin.as_ref().and_then(|said| admin(&said.socket, spec, faults));
-    let named_apps = spec.monitor.apps.as_ref().map(|apps| named_apps(apps, faults));
+    let named_apps = spec.monitor.apps.as_ref().and_then(|apps| usize::try_from(apps.value).ok());
     let limits = limits(&spec.limits, faults);
     let trusted_proxies = networks(&spec.trusted_proxies, "trusted_proxies", faults);
     let trusted_peers = networks(&spec.trusted_peers, "trusted_peers", faults);
@@ -94,22 +82,7 @@ fn admin(socket: &Spanned<String>, spec: &BootSpec, faults: &mut Faults<'_>) -> 
     Some(path.into())
 }
 
-/// More series than a Prometheus should be asked to keep for one gateway.
-const MOST_NAMED_APPS: u32 = 100_000;
-
-fn named_apps(apps: &Spanned<u32>, faults: &mut Faults<'_>) -> usize {
-    if apps.value > MOST_NAMED_APPS {
-        faults.add(apps, "monitor.apps", format!("at most {MOST_NAMED_APPS} applications"));
-    }
-    usize::try_from(apps.value).unwrap_or(NAMED_APPS)
-}
-
 fn limits(spec: &LimitsSpec, faults: &mut Faults<'_>) -> Limits {
-    for number in [&spec.in_flight, &spec.connections].into_iter().flatten() {
-        if number.value == 0 {
-            faults.add(number, "limits", "the number must be at least 1");
-        }
-    }
     let size = |said: &Option<Spanned<Size>>, ours: u64| said.as_ref().map_or(ours, |s| s.value.0);
     let (body, body_bytes) = (size(&spec.body, 1 << 20), size(&spec.body_bytes, 256 << 20));
     if body > body_bytes
@@ -192,9 +165,6 @@ fn state(spec: &BootSpec, faults: &mut Faults<'_>) -> Option<Box<str>> {
         let beside = Path::new(&journal).parent().unwrap_or(Path::new("")).join("state");
         return Some(beside.display().to_string().into());
     };
-    if said.value.trim().is_empty() {
-        return faults.none(said, "state.dir", "name a folder");
-    }
     let state = beside(faults.texts.name(said.place), &said.value);
     if Path::new(&state).starts_with(&journal) {
         return faults.none(said, "state.dir", "the folder must not be within journal.dir");

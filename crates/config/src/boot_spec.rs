@@ -7,29 +7,36 @@ use serde::Deserialize;
 #[cfg(test)]
 use crate::form;
 use crate::{
+    constraint::{known_version, says},
     lookup::{FileSource, Source},
     node::Spanned,
     policy_spec::spec,
     units::{Size, Span},
 };
 
+/// More series than a Prometheus should be asked to keep for one gateway.
+const MOST_NAMED_APPS: u32 = 100_000;
+
 spec! {
     /// The whole file.
     BootSpec {
         /// The version of the file's form.
         #[cfg_attr(test, schemars(extend("const" = 1)))]
+        #[garde(custom(known_version))]
         version: Spanned<u32>,
         /// Where callers come in, at least one.
-        #[cfg_attr(test, schemars(length(min = 1)))]
+        #[garde(length(min = 1))]
         listen: Spanned<Vec<ListenSpec>>,
         /// `Host` values that are accepted, without a port, at least one.
-        #[cfg_attr(test, schemars(length(min = 1)))]
+        #[garde(length(min = 1))]
         hosts: Spanned<Vec<Spanned<String>>>,
         /// Where probes and Prometheus come in.
+        #[garde(dive)]
         monitor: MonitorSpec,
         /// Where an admin gives orders to the running gateway.
         admin: Option<AdminSpec>,
         /// Ceilings of the whole process.
+        #[garde(dive)]
         #[serde(default)] limits: LimitsSpec,
         /// Peers whose `X-Forwarded-For` is believed.
         #[cfg_attr(test, schemars(with = "Vec<form::Network>"))]
@@ -38,6 +45,7 @@ spec! {
         #[cfg_attr(test, schemars(with = "Vec<form::Network>"))]
         #[serde(default)] trusted_peers: Vec<Spanned<String>>,
         /// The ESB.
+        #[garde(dive)]
         upstream: UpstreamSpec,
         /// The login service; needed as soon as an application has `users.token: true`.
         login: Option<LoginSpec>,
@@ -46,6 +54,7 @@ spec! {
         /// The journal.
         journal: JournalSpec,
         /// What the gateway remembers over a restart.
+        #[garde(dive)]
         #[serde(default)] state: StateSpec,
         /// The policy: a file or a [folder](#a-policy-of-several-files), relative to this file's folder.
         #[cfg_attr(test, schemars(with = "form::Path"))]
@@ -82,7 +91,8 @@ spec! {
         address: Spanned<String>,
         /// Applications with series of their own, the first by code; the others share `app="other"`. Who has them keeps
         /// them until a restart.
-        #[cfg_attr(test, schemars(range(max = 100000), extend("default" = 1000)))]
+        #[cfg_attr(test, schemars(extend("default" = 1000)))]
+        #[garde(range(max = MOST_NAMED_APPS))]
         apps: Option<Spanned<u32>>,
     }
 }
@@ -112,13 +122,15 @@ spec! {
         #[cfg_attr(test, schemars(extend("default" = "30s")))]
         body_time: Option<Span>,
         /// Requests inside at once.
-        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 1024)))]
+        #[cfg_attr(test, schemars(extend("default" = 1024)))]
+        #[garde(range(min = 1))]
         in_flight: Option<Spanned<u32>>,
         /// All bodies at once, and what calls that are not sent yet take beyond theirs.
         #[cfg_attr(test, schemars(extend("default" = "256MiB")))]
         body_bytes: Option<Spanned<Size>>,
         /// Connections at once.
-        #[cfg_attr(test, schemars(range(min = 1), extend("default" = 4096)))]
+        #[cfg_attr(test, schemars(extend("default" = 4096)))]
+        #[garde(range(min = 1))]
         connections: Option<Spanned<u32>>,
     }
 }
@@ -138,7 +150,8 @@ spec! {
         /// `esb` sends the credential in a header; `esb-legacy` (bk-paas 2.x) in the body, which that ESB logs.
         kind: KindSpec,
         /// The ESB's addresses, at least one, without userinfo.
-        #[cfg_attr(test, schemars(with = "Vec<form::Url>", length(min = 1)))]
+        #[cfg_attr(test, schemars(with = "Vec<form::Url>"))]
+        #[garde(length(min = 1))]
         endpoints: Spanned<Vec<Spanned<String>>>,
         /// Who signs the ESB's and the login service's certificates, PEM; needed for `https`.
         ca: Option<FileSource>,
@@ -240,7 +253,8 @@ spec! {
     #[derive(Default)]
     StateSpec {
         /// Its folder, made with mode 0700; each gateway has its own, and not within `journal.dir`.
-        #[cfg_attr(test, schemars(with = "Option<form::Path>", extend("default" = "the folder `state` beside `journal.dir`")))]
+        #[cfg_attr(test, schemars(with = "Option<form::NamedPath>", extend("default" = "the folder `state` beside `journal.dir`")))]
+        #[garde(custom(says))]
         dir: Option<Spanned<String>>,
     }
 }

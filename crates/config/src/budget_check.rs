@@ -6,16 +6,15 @@ use esbgate_core::{GrantLimits, Limits, Quota, Shadow, Weights};
 
 use crate::{
     node::{Place, Spanned},
-    policy_spec::{DefaultsSpec, GrantCallsSpec, GrantHostsSpec, WeightsSpec},
+    policy_spec::{
+        DefaultsSpec, GrantCallsSpec, GrantHostsSpec, HEAVIEST, WeightSpec, WeightsSpec,
+    },
     problem::Faults,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The heaviest single weight.
-const HEAVIEST: u32 = 1000;
 
 type Number = Option<Spanned<u32>>;
 
@@ -26,8 +25,7 @@ pub(crate) fn limits(
     path: &str,
     faults: &mut Faults<'_>,
 ) -> Option<(Limits, Weights)> {
-    let mut number = |own: &Number, default: &Number, ours: u32| {
-        told(own, path, faults);
+    let number = |own: &Number, default: &Number, ours: u32| {
         NonZeroU32::new(own.as_ref().or(default.as_ref()).map_or(ours, |said| said.value))
     };
     let (calls, hosts) = (&own.calls, &own.hosts);
@@ -42,7 +40,7 @@ pub(crate) fn limits(
     let day_burst = or(&hosts.day_burst, &defaults.hosts.day_burst);
     let hosts_per_day = quota(("per_day", &per_day), ("day_burst", &day_burst), DAY, path, faults);
     let weights = hosts.weights.as_ref().or(defaults.hosts.weights.as_ref());
-    let weights = weights.map_or_else(Weights::default, |said| read(&said.value, path, faults));
+    let weights = weights.map_or_else(Weights::default, |said| read(&said.value));
     let on = |own: &Option<Spanned<bool>>, default: &Option<Spanned<bool>>| {
         own.as_ref().or(default.as_ref()).is_some_and(|said| said.value)
     };
@@ -108,7 +106,6 @@ pub(crate) fn grant_limits(
     let host_runs = quota(rate, burst, MINUTE, path, faults);
     let (rate, burst) = (("per_day", &hosts.per_day), ("day_burst", &hosts.day_burst));
     let hosts_per_day = quota(rate, burst, DAY, path, faults);
-    told(&hosts.per_call, path, faults);
     let hosts_per_call = hosts.per_call.as_ref().map(|said| said.value.into());
     let shadow = Shadow { calls: on(&calls.shadow), hosts: on(&hosts.shadow) };
     let watches = [
@@ -137,8 +134,6 @@ fn quota(
     path: &str,
     faults: &mut Faults<'_>,
 ) -> Option<Quota> {
-    told(rate, path, faults);
-    told(burst, path, faults);
     match (rate, burst) {
         (Some(rate), Some(burst)) => {
             let burst_number = NonZeroU32::new(burst.value)?;
@@ -166,21 +161,13 @@ fn sound(quota: Quota, place: Option<Place>, path: &str, faults: &mut Faults<'_>
     }
 }
 
-fn told(number: &Number, path: &str, faults: &mut Faults<'_>) {
-    if let Some(said) = number.as_ref().filter(|said| said.value == 0) {
-        faults.add(said, path, "the number must be at least 1");
-    }
-}
-
-fn read(spec: &WeightsSpec, path: &str, faults: &mut Faults<'_>) -> Weights {
-    let mut weight = |said: &Spanned<u32>| {
-        let weight = NonZeroU32::new(said.value).filter(|weight| weight.get() <= HEAVIEST);
-        if weight.is_none() {
-            faults.add(said, path, format!("a weight is 1 to {HEAVIEST}"));
-        }
+fn read(spec: &WeightsSpec) -> Weights {
+    // What is out of bounds is told, and shall not make more of a fuss.
+    let weight = |said: &Spanned<WeightSpec>| {
+        let weight = NonZeroU32::new(said.value.0).filter(|weight| weight.get() <= HEAVIEST);
         weight.unwrap_or(NonZeroU32::MIN)
     };
-    let content = spec.content.as_ref().map_or(NonZeroU32::MIN, &mut weight);
+    let content = spec.content.as_ref().map_or(NonZeroU32::MIN, weight);
     let accounts = spec.accounts.iter();
     let accounts = accounts.map(|(name, said)| (name.as_str().into(), weight(said)));
     Weights::new(content, accounts.collect())

@@ -26,9 +26,6 @@ pub(crate) fn business(spec: &BusinessSpec, path: &str, faults: &mut Faults<'_>)
 
 fn scoped(scope: &ScopeSpec, grant: &mut BusinessGrant, path: &str, faults: &mut Faults<'_>) {
     let id = &scope.id;
-    if id.value < 1 {
-        faults.add(id, path, "the id of a scope is a number from 1");
-    }
     let kind = &scope.r#type;
     let list = match kind.value.as_str() {
         "biz" => &mut grant.ids,

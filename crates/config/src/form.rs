@@ -47,6 +47,10 @@ macro_rules! form {
 forms! {
     /// The code of an application, or the name of a user.
     AppName = {"title": "name", "type": text(), "pattern": "^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}$"},
+    /// A text that is more than blanks.
+    Said = {"title": "text", "type": text(), "pattern": r"\S"},
+    /// The same that is a path.
+    NamedPath = {"title": "path", "type": text(), "pattern": r"\S"},
     /// The path of a file or a folder.
     Path = {"title": "path", "type": text()},
     /// An address and a port.

@@ -136,9 +136,6 @@ fn script(said: &FrozenScriptSpec, faults: &mut Faults<'_>) -> Option<FrozenScri
     match said {
         FrozenScriptSpec::Sha256(text) => sha256(text, PATH, faults).map(FrozenScript::Sha256),
         FrozenScriptSpec::Version(id) => Some(FrozenScript::Version(id.value)),
-        FrozenScriptSpec::Id(id) if id.value.trim().is_empty() => {
-            faults.none(id, PATH, "the id is empty")
-        }
         FrozenScriptSpec::Id(id) => Some(FrozenScript::Id(id.value.as_str().into())),
     }
 }

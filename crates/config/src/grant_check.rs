@@ -24,9 +24,6 @@ pub(crate) fn grant(
     faults: &mut Faults<'_>,
 ) -> Grant {
     let rule = &spec.value;
-    if rule.name.value.trim().is_empty() {
-        faults.add(&rule.name, path, "a rule needs a name");
-    }
     let components = each(&rule.components, |name| {
         let found = Component::named(&name.value);
         if found.is_none() {
@@ -161,10 +158,8 @@ fn targets(
     faults: &mut Faults<'_>,
 ) -> TargetGrant {
     let dynamic = !spec.groups.is_none() || !spec.topology.is_none();
-    match &spec.hosts {
-        Some(hosts) if hosts.value == 0 => faults.add(hosts, path, "hosts must be at least 1"),
-        None if dynamic => faults.add(name, path, "groups and topology need targets.hosts"),
-        Some(_) | None => {}
+    if dynamic && spec.hosts.is_none() {
+        faults.add(name, path, "groups and topology need targets.hosts");
     }
     TargetGrant {
         ips: each(&spec.ips, |text| network(text, path, faults)),

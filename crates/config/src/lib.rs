@@ -11,6 +11,7 @@ mod budget_check;
 mod business_check;
 mod call;
 mod ceiling_check;
+mod constraint;
 mod diff;
 mod distinct;
 mod ends;
@@ -60,7 +61,7 @@ pub use self::{
     policy_document::{Grounds, PolicyDocument},
     policy_test::{Expect, ExpectedVerdict, Miss, PolicyTest, TestResult},
     problem::{Problem, Warning},
-    schemas::{BOOT_SCHEMA, POLICY_SCHEMA},
+    schemas::{BOOT_SCHEMA, POLICY_SCHEMA, TESTS_SCHEMA},
     texts::PolicyText,
 };
 

@@ -39,10 +39,10 @@ use crate::{
 #[derive(Debug)]
 pub struct PolicyDocument {
     texts: Texts,
-    /// What has the wrong shape.
+    /// What has the wrong shape, or is a value that its key does not allow.
     pub(crate) problems: Vec<Problem>,
-    /// One of each file.
-    versions: Vec<Spanned<u32>>,
+    /// Whether all of it has the right shape.
+    whole: bool,
     defaults: Option<DefaultsSpec>,
     /// Under its name, and without a spec where the shape is wrong.
     pub(crate) issuers: BTreeMap<String, Option<Spanned<IssuerSpec>>>,
@@ -91,8 +91,9 @@ impl PolicyDocument {
         let texts = Texts::new(files);
         let mut roots = yaml::read(&texts)?;
         let mut faults = Faults::new(&texts);
-        let specs = roots.iter().filter_map(|root| faults.spec(root, ""));
-        let versions = specs.map(|spec: PolicySpec| spec.version).collect();
+        for root in &roots {
+            let _: Option<PolicySpec> = faults.spec(root, "");
+        }
         let merged = Merged(&roots);
         let defaults = match merged.once("defaults", &mut faults) {
             Some(node) => faults.spec(node, "defaults"),
@@ -113,12 +114,12 @@ impl PolicyDocument {
         let apps = apps
             .map(|(key, node)| (key.name.clone(), AppDocument::read(key, node, &mut faults)))
             .collect();
-        let problems = faults.problems;
+        let (problems, whole) = (faults.problems, !faults.misshapen);
         let tests = vec![TestDocument::of(&texts, &mut roots)];
         Ok(Self {
             texts,
             problems,
-            versions,
+            whole,
             defaults,
             issuers,
             apps,
@@ -165,9 +166,6 @@ impl PolicyDocument {
         mut faults: Faults<'_>,
     ) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
         faults.problems.clone_from(&self.problems);
-        for version in self.versions.iter().filter(|version| version.value != 1) {
-            faults.add(version, "version", "only version 1 is known");
-        }
         if let Some(defaults) = &self.defaults {
             limits(&DefaultsSpec::default(), defaults, "defaults", &mut faults);
         }
@@ -198,7 +196,7 @@ impl PolicyDocument {
 
     /// Whether all of it has the right shape, so that what it does not name is not there.
     pub(crate) fn is_whole(&self) -> bool {
-        self.problems.is_empty()
+        self.whole
     }
 
     /// The ids of the risk rules that have a shape.

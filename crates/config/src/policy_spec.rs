@@ -18,17 +18,21 @@ pub(crate) use self::{
 };
 #[cfg(test)]
 use crate::form;
-use crate::node::Spanned;
+use crate::{
+    constraint::{known_version, says},
+    node::Spanned,
+};
 
 macro_rules! spec {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Deserialize)]
+        #[derive(Debug, Deserialize, garde::Validate)]
         #[cfg_attr(
             test,
             derive(schemars::JsonSchema),
             schemars(extend("x-keys" = [$(stringify!($field)),*]))
         )]
+        #[garde(allow_unvalidated)]
         #[serde(deny_unknown_fields)]
         pub(crate) struct $name { $($(#[$field_doc])* pub(crate) $field: $type,)* }
     };
@@ -43,6 +47,7 @@ spec! {
     PolicySpec {
         /// The version of the file's form.
         #[cfg_attr(test, schemars(extend("const" = 1)))]
+        #[garde(custom(known_version))]
         version: Spanned<u32>,
         /// Numbers of applications that have none of their own.
         #[cfg_attr(test, schemars(with = "DefaultsSpec"))]
@@ -72,8 +77,10 @@ spec! {
     #[derive(Default)]
     DefaultsSpec {
         /// The budget of calls.
+        #[garde(dive)]
         #[serde(default)] calls: CallsSpec,
         /// The budget of host-runs.
+        #[garde(dive)]
         #[serde(default)] hosts: HostsSpec,
     }
 }
@@ -81,12 +88,16 @@ spec! {
     /// One application.
     AppSpec {
         /// Whom to ask.
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
         owner: Spanned<String>,
         /// How it proves itself, at least one; a certificate's name is compared byte by byte. No key and no name
         /// stands in two applications.
-        #[cfg_attr(test, schemars(length(min = 1), required))]
+        #[cfg_attr(test, schemars(required))]
+        #[garde(length(min = 1), dive)]
         #[serde(default)] proofs: Vec<ProofSpec>,
         /// How it names its user.
+        #[garde(dive)]
         #[serde(default)] users: UsersSpec,
         /// A name of `credentials`.
         #[cfg_attr(test, schemars(required))]
@@ -98,10 +109,13 @@ spec! {
         #[cfg_attr(test, schemars(extend("default" = "refuse")))]
         #[serde(default)] unknown_fields: UnknownFieldsSpec,
         /// Newer fields, off until switched on.
+        #[garde(dive)]
         #[serde(default)] fields: FieldsSpec,
         /// Its budget of calls; each number on its own falls back to `defaults`.
+        #[garde(dive)]
         #[serde(default)] calls: CallsSpec,
         /// Its budget of host-runs; each number on its own falls back to `defaults`.
+        #[garde(dive)]
         #[serde(default)] hosts: HostsSpec,
         /// What it may do; one rule must cover a whole call.
         #[cfg_attr(test, schemars(with = "Vec<GrantSpec>"))]
@@ -109,8 +123,9 @@ spec! {
     }
 }
 /// One way to prove an application.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, garde::Validate)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[garde(allow_unvalidated)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ProofSpec {
     /// A key, known by its hash.
@@ -118,7 +133,7 @@ pub(crate) enum ProofSpec {
     /// A token of an issuer.
     Jwt(JwtSpec),
     /// A name in a client certificate.
-    Certificate(CertificateSpec),
+    Certificate(#[garde(dive)] CertificateSpec),
 }
 spec! {
     /// A key, known by its hash.
@@ -139,14 +154,22 @@ spec! {
     }
 }
 /// A name in a client certificate.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, garde::Validate)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CertificateSpec {
     /// `uniformResourceIdentifier`.
-    Uri(Spanned<String>),
+    Uri(
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
+        Spanned<String>,
+    ),
     /// `dNSName`.
-    Dns(Spanned<String>),
+    Dns(
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
+        Spanned<String>,
+    ),
 }
 spec! {
     /// How an application names its user.
@@ -159,6 +182,7 @@ spec! {
         #[cfg_attr(test, schemars(extend("default" = false)))]
         cookie: Option<Spanned<bool>>,
         /// By `bk_username` alone.
+        #[garde(dive)]
         #[serde(default)] exemptions: Vec<Spanned<ExemptionSpec>>,
     }
 }
@@ -166,13 +190,19 @@ spec! {
     /// Users that may be named without a token.
     ExemptionSpec {
         /// Who may be named, at least one: names, or `{pattern: TEXT}`.
-        #[cfg_attr(test, schemars(length(min = 1)))]
+        #[garde(length(min = 1))]
         users: Vec<Spanned<UserSpec>>,
         /// Who answers for it.
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
         owner: Spanned<String>,
         /// Why.
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
         reason: Spanned<String>,
         /// Where it was decided.
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
         ticket: Spanned<String>,
         /// When it ends, at most 180 days ahead.
         #[cfg_attr(test, schemars(with = "form::Instant"))]
@@ -206,7 +236,8 @@ spec! {
     #[derive(Default)]
     FieldsSpec {
         /// The longest `timeout`, in seconds.
-        #[cfg_attr(test, schemars(range(min = 1, max = 259200), extend("default" = 86400)))]
+        #[cfg_attr(test, schemars(extend("default" = 86400)))]
+        #[garde(range(min = 1, max = 259_200))]
         timeout_max: Option<Spanned<u32>>,
         /// Allows the field.
         #[serde(default)] rolling_config: bool,

@@ -3,9 +3,11 @@
 use std::fmt;
 
 use esbgate_model::Name;
+use garde::Validate;
 use serde::de::DeserializeOwned;
 
 use crate::{
+    constraint::{Unfit, unfit},
     node::{Node, Place, Spanned},
     picture::Hide,
     texts::Texts,
@@ -83,12 +85,14 @@ pub(crate) struct Faults<'t> {
     pub(crate) texts: &'t Texts,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<Warning>,
+    /// Whether something had the wrong shape, so that no spec was made of it.
+    pub(crate) misshapen: bool,
     alone: bool,
 }
 
 impl<'t> Faults<'t> {
     pub(crate) fn new(texts: &'t Texts) -> Self {
-        Self { texts, problems: Vec::new(), warnings: Vec::new(), alone: false }
+        Self { texts, problems: Vec::new(), warnings: Vec::new(), misshapen: false, alone: false }
     }
 
     /// The same, where variables and files of the gateway's machine cannot be expected.
@@ -113,12 +117,23 @@ impl<'t> Faults<'t> {
         Problem { snippet, ..Problem::at(self.texts.name(at.place), at.place, path, message) }
     }
 
-    /// Makes a spec of a piece; a fault of its shape is a problem like any other.
-    pub(crate) fn spec<T: DeserializeOwned>(&mut self, node: &Node, path: &str) -> Option<T> {
+    /// Makes a spec of a piece; a fault of its shape is a problem like any other, and so is each value in it that its
+    /// key does not allow.
+    pub(crate) fn spec<T: DeserializeOwned + Validate<Context = ()>>(
+        &mut self,
+        node: &Node,
+        path: &str,
+    ) -> Option<T> {
         let fault = match node.spec() {
-            Ok(spec) => return Some(spec),
+            Ok(spec) => {
+                for Unfit { place, path, message } in unfit(&spec, node, path) {
+                    self.add(&Spanned { place, value: () }, &path, message);
+                }
+                return Some(spec);
+            }
             Err(fault) => fault,
         };
+        self.misshapen = true;
         let at = fault.place.unwrap_or(node.place);
         let snippet = self.texts.picture(at, fault.hide);
         let hint = fault.hint.map(Into::into);

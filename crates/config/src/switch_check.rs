@@ -1,22 +1,11 @@
-//! Checks of an application's switches.
+//! An application's switches.
 
 use esbgate_model::{Switches, UnknownFields};
 
-use crate::{
-    policy_spec::{FieldsSpec, UnknownFieldsSpec},
-    problem::Faults,
-};
+use crate::policy_spec::{FieldsSpec, UnknownFieldsSpec};
 
-pub(crate) fn switches(
-    fields: &FieldsSpec,
-    unknown: UnknownFieldsSpec,
-    path: &str,
-    faults: &mut Faults<'_>,
-) -> Switches {
+pub(crate) fn switches(fields: &FieldsSpec, unknown: UnknownFieldsSpec) -> Switches {
     let max = fields.timeout_max.as_ref();
-    if let Some(max) = max.filter(|max| !(1..=259_200).contains(&max.value)) {
-        faults.add(max, path, "timeout_max is 1 to 259200 seconds");
-    }
     Switches {
         unknown_fields: match unknown {
             UnknownFieldsSpec::Refuse => UnknownFields::Refuse,

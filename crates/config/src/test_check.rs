@@ -58,9 +58,6 @@ fn once<'d>(
     names: &mut HashMap<&'d str, (&'d TestDocument, Place)>,
     faults: &mut Faults<'_>,
 ) {
-    if name.value.trim().is_empty() {
-        faults.add(name, "tests", "a test needs a name");
-    }
     match names.entry(&name.value) {
         Entry::Vacant(free) => {
             free.insert((file, name.place));

@@ -54,12 +54,23 @@ fn read(name: &str, text: &str) -> Result<PolicyDocument, Vec<Problem>> {
 }
 
 fn check(text: &str) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
+    checked(&read("policy.yaml", text)?)
+}
+
+/// The same with a file of tests beside it.
+fn check_with_tests(text: &str, tests: &str) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
+    let mut document = read("policy.yaml", text)?;
+    document.add_tests("tests/a.yaml", tests)?;
+    checked(&document)
+}
+
+fn checked(document: &PolicyDocument) -> Result<(Plan, Vec<Warning>), Vec<Problem>> {
     let code = Name::new("ops_gateway").unwrap();
     let credential = Credential::new(code, AppSecrets::one("s3cr3t"));
     let credentials = HashMap::from([("ops_gateway".into(), Arc::new(credential))]);
     let now: Timestamp = "2027-01-01T00:00Z".parse().unwrap();
     let grounds = Grounds { credentials: &credentials, login: true };
-    read("policy.yaml", text)?.check(grounds, &Fake, now)
+    document.check(grounds, &Fake, now)
 }
 
 /// The problems after `from` was replaced by `to` in the example.
@@ -204,3 +215,4 @@ fn a_spent_quota_stays_spent_over_a_rebind() {
 }
 
 mod components;
+mod constraints;

@@ -255,10 +255,13 @@ fn what_is_no_call_or_no_policy_is_wrong_use_and_shows_no_value() {
 }
 
 #[test]
-fn the_schemas_of_both_files_are_printed_as_they_are_published() {
-    for (arguments, name) in
-        [(&[][..], "policy"), (&["policy"], "policy"), (&["esbgate"], "esbgate")]
-    {
+fn the_schemas_of_the_files_are_printed_as_they_are_published() {
+    for (arguments, name) in [
+        (&[][..], "policy"),
+        (&["policy"], "policy"),
+        (&["tests"], "tests"),
+        (&["esbgate"], "esbgate"),
+    ] {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_esbgate"));
         let printed = command.args(["policy", "schema"]).args(arguments).output().unwrap();
         assert!(printed.status.success());

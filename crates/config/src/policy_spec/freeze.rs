@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::spec;
 #[cfg(test)]
 use crate::form;
-use crate::node::Spanned;
+use crate::{constraint::says, node::Spanned};
 
 spec! {
     /// What is stopped for a while, whatever is granted. It names exactly one subject: `everything`, `app`, `business`
@@ -21,6 +21,7 @@ spec! {
         /// where one of its businesses is frozen.
         business: Option<FrozenBusinessSpec>,
         /// The calls of `fast_execute_script` that run this script.
+        #[garde(dive)]
         script: Option<FrozenScriptSpec>,
         /// Why, on one line. The caller reads it.
         #[cfg_attr(test, schemars(length(min = 1, max = 300)))]
@@ -55,8 +56,9 @@ impl FrozenBusinessSpec {
     }
 }
 /// A script that is stopped.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, garde::Validate)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[garde(allow_unvalidated)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum FrozenScriptSpec {
     /// Content with this hash, 64 hex digits, in any language.
@@ -64,5 +66,9 @@ pub(crate) enum FrozenScriptSpec {
     /// One version.
     Version(Spanned<i64>),
     /// A script by its id, where the call names the id.
-    Id(Spanned<String>),
+    Id(
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
+        Spanned<String>,
+    ),
 }

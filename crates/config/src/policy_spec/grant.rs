@@ -5,23 +5,27 @@ use serde::Deserialize;
 use super::{GrantCallsSpec, GrantHostsSpec, HoursSpec, spec};
 #[cfg(test)]
 use crate::form;
-use crate::{node::Spanned, units::ListOrAny};
+use crate::{constraint::says, node::Spanned, units::ListOrAny};
 
 spec! {
     /// One rule; it covers a whole call or nothing of it.
     GrantSpec {
         /// Its name in records; once in an application.
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
         name: Spanned<String>,
         /// Components.
         #[cfg_attr(test, schemars(with = "ListOrAny<form::ComponentName>"))]
         #[serde(default)] components: ListOrAny<Spanned<String>>,
         /// Businesses.
+        #[garde(dive)]
         #[serde(default)] business: BusinessSpec,
         /// Accounts.
         #[serde(default)] accounts: AccountsSpec,
         /// Scripts.
         #[serde(default)] scripts: ScriptsSpec,
         /// Targets.
+        #[garde(dive)]
         #[serde(default)] targets: TargetsSpec,
         /// Where `callback_url` may point; a prefix ends at a `/`.
         #[cfg_attr(test, schemars(with = "Vec<form::Prefix>"))]
@@ -30,8 +34,10 @@ spec! {
         #[cfg_attr(test, schemars(extend("default" = "always")))]
         hours: Option<Spanned<HoursSpec>>,
         /// Its own budget of calls, charged before the application's host-runs.
+        #[garde(dive)]
         #[serde(default)] calls: GrantCallsSpec,
         /// Its own budget of host-runs, charged before the application's.
+        #[garde(dive)]
         #[serde(default)] hosts: GrantHostsSpec,
     }
 }
@@ -47,6 +53,7 @@ spec! {
         #[serde(default)] tenant_sets: ListOrAny<i64>,
         /// Any of the three, as the ESB spells them (`bk_scope_type`, `bk_scope_id`): each is added to the list of its
         /// kind.
+        #[garde(dive)]
         #[serde(default)] scopes: Vec<ScopeSpec>,
     }
 }
@@ -57,7 +64,7 @@ spec! {
         #[cfg_attr(test, schemars(with = "form::ScopeType"))]
         r#type: Spanned<String>,
         /// `bk_scope_id`.
-        #[cfg_attr(test, schemars(range(min = 1)))]
+        #[garde(range(min = 1))]
         id: Spanned<i64>,
     }
 }
@@ -100,7 +107,7 @@ spec! {
         /// Cloud areas of those hosts.
         #[serde(default)] clouds: ListOrAny<i64>,
         /// Most hosts of one call; what a group or a node counts as. Required with `groups` and `topology`.
-        #[cfg_attr(test, schemars(range(min = 1)))]
+        #[garde(range(min = 1))]
         hosts: Option<Spanned<u64>>,
         /// Dynamic groups.
         #[serde(default)] groups: ListOrAny<String>,

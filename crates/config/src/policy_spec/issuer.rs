@@ -3,7 +3,10 @@
 use serde::Deserialize;
 
 use super::spec;
+#[cfg(test)]
+use crate::form;
 use crate::{
+    constraint::says,
     lookup::{FileSource, Source},
     node::Spanned,
     units::Span,
@@ -15,6 +18,8 @@ spec! {
         /// `Authorization: Bearer`, or `X-Bkapi-JWT` from `trusted_peers` alone.
         header: CarrierSpec,
         /// `iss`; one record for one `iss` and header.
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
         issuer: Spanned<String>,
         /// `aud`; required of `bearer`.
         audience: Option<Spanned<String>>,
@@ -25,6 +30,7 @@ spec! {
         /// The `kid` that a token must show; required of `x-bkapi-jwt`, except that a `jwks` brings its own.
         kid: Option<Spanned<String>>,
         /// Which claims say what.
+        #[garde(dive)]
         claims: ClaimsSpec,
         /// Tolerance of `exp` and `nbf`.
         #[cfg_attr(test, schemars(extend("default" = "60s")))]
@@ -72,6 +78,8 @@ spec! {
     /// Names of claims; dots lead into objects.
     ClaimsSpec {
         /// The application's code.
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
         app: Spanned<String>,
         /// Must be `true`.
         app_verified: Option<String>,

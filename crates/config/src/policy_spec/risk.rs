@@ -5,16 +5,18 @@ use serde::Deserialize;
 use super::spec;
 #[cfg(test)]
 use crate::form;
-use crate::node::Spanned;
+use crate::{constraint::rule_id, node::Spanned};
 
 spec! {
     /// What scripts must not say.
     RiskSpec {
         /// Its name in answers, records and metrics; once.
         #[cfg_attr(test, schemars(with = "form::RuleId"))]
+        #[garde(custom(rule_id))]
         id: Spanned<String>,
         /// Scripts that it reads, at least one.
-        #[cfg_attr(test, schemars(with = "Vec<form::Language>", length(min = 1)))]
+        #[cfg_attr(test, schemars(with = "Vec<form::Language>"))]
+        #[garde(length(min = 1))]
         languages: Vec<Spanned<String>>,
         /// `^` and `$` are ends of lines, classes are ASCII, look-around and back-references are refused.
         #[cfg_attr(test, schemars(with = "form::Pattern"))]

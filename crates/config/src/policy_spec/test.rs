@@ -10,13 +10,18 @@ use serde::{
 use super::spec;
 #[cfg(test)]
 use crate::form;
-use crate::{call::Proof, node::Spanned};
+use crate::{
+    call::Proof,
+    constraint::{known_version, says},
+    node::Spanned,
+};
 
 spec! {
     /// A file of a `tests` folder.
     TestsFileSpec {
         /// The version of the file's form.
         #[cfg_attr(test, schemars(extend("const" = 1, "default" = 1)))]
+        #[garde(custom(known_version))]
         version: Option<Spanned<u32>>,
         /// What shall become of calls.
         #[cfg_attr(test, schemars(with = "Vec<TestSpec>"))]
@@ -27,6 +32,8 @@ spec! {
     /// A call, and what shall become of it.
     TestSpec {
         /// Its name, once in a policy.
+        #[cfg_attr(test, schemars(with = "form::Said"))]
+        #[garde(custom(says))]
         name: Spanned<String>,
         /// When the call comes, so that the verdict does not change with the calendar.
         #[cfg_attr(test, schemars(with = "form::Instant"))]
@@ -103,6 +110,10 @@ impl Visitor<'_> for AllowedVisitor {
             return Ok(AllowedSpec::Any);
         }
         Err(E::custom("write refused: with the code, instead of allowed: false"))
+    }
+    /// A name that looks like a number needs no quotes.
+    fn visit_i64<E: Error>(self, rule: i64) -> Result<AllowedSpec, E> {
+        Ok(AllowedSpec::Rule(rule.to_string()))
     }
     fn visit_str<E: Error>(self, rule: &str) -> Result<AllowedSpec, E> {
         Ok(AllowedSpec::Rule(rule.into()))

@@ -197,6 +197,7 @@ fn ticked<'v>(values: impl Iterator<Item = &'v Value>) -> String {
 
 fn plural(form: &str) -> String {
     match form {
+        form if form.starts_with("number ") => form.replacen("number", "numbers", 1),
         form if form.ends_with(['`', ')', 's']) => form.into(),
         form if form.ends_with('x') => format!("{form}es"),
         form => format!("{form}s"),

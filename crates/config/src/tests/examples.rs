@@ -69,10 +69,13 @@ fn every_example_of_a_policy_loads_without_a_fault() {
 
 #[test]
 fn every_example_has_the_shape_of_the_schema_that_it_names() {
-    let (policy, boot) = (schema::policy(), schema::boot());
+    let (policy, boot, tests) = (schema::policy(), schema::boot(), schema::tests());
     let policies = policies().into_iter().flatten().map(|file| (file, &policy, "policy"));
-    for (file, schema, name) in policies.chain([(config().join("esbgate.yaml"), &boot, "esbgate")])
-    {
+    let files_of_tests = yaml_in(&config().join("tests"));
+    assert!(!files_of_tests.is_empty());
+    let files_of_tests = files_of_tests.into_iter().map(|file| (file, &tests, "tests"));
+    let boot = [(config().join("esbgate.yaml"), &boot, "esbgate")];
+    for (file, schema, name) in policies.chain(files_of_tests).chain(boot) {
         let text = fs::read_to_string(&file).unwrap();
         let first = text.lines().next().unwrap();
         let named = first.strip_prefix("# yaml-language-server: $schema=").unwrap();

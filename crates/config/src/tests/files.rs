@@ -96,7 +96,7 @@ fn problems_of_shape_and_meaning_have_the_file_and_the_picture_that_they_stand_i
         [
             ("1.yaml", 8, "apps.a", "unknown key `cals`"),
             ("2.yaml", 2, "", "unknown key `risk`"),
-            ("2.yaml", 5, "apps.b", "the owner must say something"),
+            ("2.yaml", 5, "apps.b.owner", "it must say something"),
             ("3.yaml", 1, "", "missing key `version`"),
         ],
         "{problems:#?}"

@@ -142,7 +142,7 @@ fn an_entry_that_is_wrong_refuses_the_policy_at_its_place() {
         ("{business: {ids: [2]}, reason: r}", "unknown choice", "did you mean `id`?"),
         ("{business: {id: 2, set: 3}, reason: r}", "expected one of id, set, tenant_set", ""),
         ("{script: {sha256: abc}, reason: r}", "64 hex digits", ""),
-        ("{script: {id: \" \"}, reason: r}", "the id is empty", ""),
+        ("{script: {id: \" \"}, reason: r}", "it must say something", ""),
         ("{app: deploy_bot}", "missing key `reason`", ""),
         ("{app: deploy_bot, reason: \" \"}", "needs a reason", ""),
         ("{app: deploy_bot, reason: \"a\\nb\"}", "one line", ""),

@@ -39,7 +39,7 @@ fn scopes_are_businesses_and_sets_in_the_spelling_of_the_esb() {
             "unknown type of scope",
             Some("write biz, biz_set or tenant_set"),
         ),
-        ("{type: biz, id: 0}", "the id of a scope is a number from 1", None),
+        ("{type: biz, id: 0}", "the number must be at least 1", None),
         ("{type: biz}", "missing key `id`", None),
     ] {
         let told = problem(BUSINESS, &format!("business: {{ids: [2], scopes: [{scope}]}}"));

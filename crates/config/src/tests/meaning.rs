@@ -173,7 +173,7 @@ fn a_start_up_file_that_could_not_start_is_told_before() {
         ("body_bytes: 256MiB", "body_bytes: 1KiB", "is under body"),
         ("connections: 4096", "connections: 0", "at least 1"),
         ("version: 1", "version: 2", "only version 1"),
-        ("hosts: [gate.example.com]", "hosts: []", "at least one host"),
+        ("hosts: [gate.example.com]", "hosts: []", "name at least one"),
     ] {
         assert!(BOOT.contains(from), "{from}");
         let document = BootDocument::read("esbgate.yaml", &BOOT.replacen(from, to, 1)).unwrap();

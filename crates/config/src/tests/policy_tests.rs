@@ -47,7 +47,7 @@ fn the_tests_of_the_examples_pass() {
     for result in results {
         assert!(result.passed(), "{}: {:?}", result.test.name, result.misses);
     }
-    assert_eq!((&*plan.tests()[3].file, plan.tests()[3].line), ("tests/a.yaml", 3));
+    assert_eq!((&*plan.tests()[3].file, plan.tests()[3].line), ("tests/a.yaml", 4));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_test_that_names_what_nobody_has_is_a_problem_at_its_place() {
             "has this name already",
             None,
         ),
-        ("name: nobody wipes a host", "name: \" \"", "a test needs a name", None),
+        ("name: nobody wipes a host", "name: \" \"", "it must say something", None),
         ("user: mallory}", "user: mallory, body: []}", "expected the parameters", None),
         ("user: mallory}", "user: mallory, body: 'x'}", "no JSON object", None),
         (
@@ -208,7 +208,7 @@ fn a_file_of_tests_is_held_to_its_own_text() {
     let file = "tests/a.yaml".to_owned();
     let twice = BESIDE.replace("the exemption of the nightly restart ends", "nobody wipes a host");
     let (named, line, words) = at(&twice);
-    assert_eq!((named, line), (file.clone(), 3));
+    assert_eq!((named, line), (file.clone(), 4));
     assert!(words.starts_with("the test at policy.yaml:"), "{words}");
     let only = "only version 1 is known".to_owned();
     assert_eq!(at("version: 2\ntests: []"), (file.clone(), 1, only));

@@ -1,11 +1,14 @@
-//! The JSON Schemas of both files are made of the types that read them, and refuse nothing that the reader takes.
+//! The JSON Schemas of the files are made of the types that read them, and refuse nothing that the reader takes.
 
 use std::path::Path;
 
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use crate::{boot_spec::BootSpec, policy_spec::PolicySpec};
+use crate::{
+    boot_spec::BootSpec,
+    policy_spec::{PolicySpec, TestsFileSpec},
+};
 
 /// The schema of a type as it is declared: what the reference is made of.
 pub(super) fn declared<T: JsonSchema>() -> Value {
@@ -26,6 +29,9 @@ fn published<T: JsonSchema>(title: &str, about: &str) -> Value {
             object.entry("maximum").or_insert_with(|| json!(u32::MAX));
         }
     });
+    if schema["required"].is_null() {
+        schema["type"] = json!(["object", "null"]);
+    }
     schema["title"] = title.into();
     schema["description"] = about.into();
     schema
@@ -80,6 +86,12 @@ fn keys_without_a_value(object: &mut Map<String, Value>, whole: &Value) {
     let Some(Value::Object(properties)) = object.get_mut("properties") else { return };
     for schema in properties.values_mut() {
         let schema = schema.as_object_mut().unwrap();
+        let may_be_absent = schema.get("type").is_some_and(|kinds| {
+            kinds.as_array().is_some_and(|kinds| kinds.contains(&json!("null")))
+        });
+        if may_be_absent && let Some(only) = schema.remove("const") {
+            schema.insert("enum".into(), json!([only, null]));
+        }
         if let Some(Value::String(target)) = schema.get("$ref") {
             let target = whole.pointer(target.trim_start_matches('#')).unwrap();
             if target.get("properties").is_some() && target.get("required").is_none() {
@@ -111,9 +123,16 @@ pub(super) fn boot() -> Value {
     published::<BootSpec>("esbgate.yaml", "The start-up file of esbgate: how the gateway runs.")
 }
 
+pub(super) fn tests() -> Value {
+    published::<TestsFileSpec>(
+        "tests/*.yaml",
+        "Tests of a policy of esbgate that stand beside it: calls, and what shall become of them.",
+    )
+}
+
 #[test]
 fn the_published_schemas_are_those_of_the_types() {
-    for (name, schema) in [("policy", policy()), ("esbgate", boot())] {
+    for (name, schema) in [("policy", policy()), ("esbgate", boot()), ("tests", tests())] {
         let path = format!("../../config/{name}.schema.json");
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         let expected = serde_json::to_string_pretty(&schema).unwrap() + "\n";

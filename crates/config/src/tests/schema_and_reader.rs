@@ -4,10 +4,11 @@
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use super::{BOOT, EXAMPLE, Fake, check, read, schema};
+use super::{BOOT, EXAMPLE, Fake, check, check_with_tests, read, schema};
 use crate::{
     BootDocument,
     node::{Node, Value as Read},
+    test_document::TestDocument,
     texts::Texts,
     yaml,
 };
@@ -81,6 +82,7 @@ fn mutations(document: &Value) -> Vec<(String, Value)> {
             json!("x"),
             json!("any"),
             json!(""),
+            json!(" "),
             json!("5 s"),
             json!([]),
             json!(["x"]),
@@ -149,12 +151,25 @@ fn schema_and_reader_agree_on_every_change_of_one_value_of_the_policy() {
 }
 
 #[test]
+fn schema_and_reader_agree_on_every_change_of_one_value_of_a_file_of_tests() {
+    let (head, rest) = EXAMPLE.split_once("\ntests:").unwrap();
+    let (tests, apps) = rest.split_once("\napps:").unwrap();
+    let policy = format!("{head}\napps:{apps}");
+    agree(
+        &schema::tests(),
+        &format!("version: 1\ntests:{tests}"),
+        |text| TestDocument::read("t.yaml", text).is_ok_and(|read| !read.problems.is_empty()),
+        |text| check_with_tests(&policy, text).is_err(),
+    );
+}
+
+#[test]
 fn schema_and_reader_agree_on_every_change_of_one_value_of_the_start_up_file() {
     let read = |text: &str| BootDocument::read("esbgate.yaml", text);
     agree(
         &schema::boot(),
         BOOT,
-        |text| read(text).is_err(),
+        |text| read(text).map_or(true, |boot| !boot.unfit.is_empty()),
         |text| read(text).is_ok_and(|boot| boot.check(&Fake).is_err()),
     );
 }

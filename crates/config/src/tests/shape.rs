@@ -37,7 +37,7 @@ fn one_fault_of_shape_per_application_and_rule_is_told_beside_faults_of_meaning(
         found(&problems),
         [
             (2, "", "unknown key `risk`"),
-            (5, "apps.a", "the owner must say something"),
+            (5, "apps.a.owner", "it must say something"),
             (10, "apps.a.allow", "expected an IPv4 network such as 10.0.0.0/8"),
             (13, "apps.b", "expected a text"),
             (17, "apps.b.allow", "expected a list or the word any"),

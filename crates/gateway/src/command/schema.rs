@@ -6,13 +6,15 @@ use std::{
 };
 
 use clap::ValueEnum;
-use esbgate_config::{BOOT_SCHEMA, POLICY_SCHEMA};
+use esbgate_config::{BOOT_SCHEMA, POLICY_SCHEMA, TESTS_SCHEMA};
 
 /// What a schema is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Of {
     /// A policy, or a file of one.
     Policy,
+    /// A file of tests beside a policy.
+    Tests,
     /// The start-up file.
     Esbgate,
 }
@@ -20,6 +22,7 @@ pub(super) enum Of {
 pub(super) fn run(of: Of) -> ExitCode {
     let schema = match of {
         Of::Policy => POLICY_SCHEMA,
+        Of::Tests => TESTS_SCHEMA,
         Of::Esbgate => BOOT_SCHEMA,
     };
     match stdout().write_all(schema.as_bytes()) {
