@@ -6,12 +6,15 @@ use esbgate_model::{
     Account, Code, Component, ComponentCall, FastExecuteScript, Faults, PlainCall, Reach, Rule,
     Scope, Script, Target,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Call, FreshCall, Grant, GrantState, Rejection, RiskMatch, Stage, policy::TargetGrant,
+    Call, FreshCall, Grant, GrantState, Hours, Rejection, RiskMatch, Stage, policy::TargetGrant,
     risk::refused, trace::note,
 };
+
+/// How far ahead the next hours are looked for, while a caller waits for its refusal.
+const LOOK_AHEAD: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// A call that a rule allows.
 #[derive(Debug)]
@@ -86,7 +89,7 @@ impl Authorize {
         let judge = Judge::of(fresh);
         judge.rules().iter().map(move |grant| {
             let verdict = judge.verdict(grant);
-            (grant, verdict.map_err(|short| judge.told(short, std::slice::from_ref(grant))))
+            (grant, verdict.map_err(|short| judge.told(short, grant.hours.as_ref())))
         })
     }
 }
@@ -115,6 +118,8 @@ struct Covered {
 fn covering(fresh: &FreshCall) -> Result<Covered, Rejection> {
     let judge = Judge::of(fresh);
     let mut furthest: Option<Shortfall> = None;
+    // Empty, and so of no cost, unless nothing but the hour keeps the call from being allowed.
+    let mut outside: Vec<&Hours> = Vec::new();
     for (place, grant) in judge.rules().iter().enumerate() {
         match judge.verdict(grant) {
             Ok(host_runs) => {
@@ -122,6 +127,9 @@ fn covering(fresh: &FreshCall) -> Result<Covered, Rejection> {
                 return Ok(Covered { grant: grant.name.clone(), place, host_runs, risk });
             }
             Err(shortfall) => {
+                if shortfall.code == Code::OutsideHours {
+                    outside.extend(&grant.hours);
+                }
                 // The rule that came closest tells the caller most.
                 if furthest.as_ref().is_none_or(|best| best.depth < shortfall.depth) {
                     furthest = Some(shortfall);
@@ -133,7 +141,7 @@ fn covering(fresh: &FreshCall) -> Result<Covered, Rejection> {
         let component = judge.call.admitted().app_call().routed().component();
         Shortfall::one(0, Code::AppNoPermission, component.name())
     });
-    let Shortfall { code, faults, .. } = judge.told(furthest, judge.rules());
+    let Shortfall { code, faults, .. } = judge.told(furthest, outside);
     Err(Rejection::NotGranted { code, faults: Box::new(faults) })
 }
 
@@ -175,17 +183,25 @@ impl<'c> Judge<'c> {
         self.call.admitted().app_call().routed().parsed().received_at().wall
     }
 
-    /// A shortfall with its places, as a caller is told of it; `among` are the rules that it may come from.
-    fn told(&self, short: Shortfall, among: &[Grant]) -> Shortfall {
+    /// A shortfall with its places, as a caller is told of it; `outside` are the hours that it may wait for.
+    fn told<'h>(
+        &self,
+        short: Shortfall,
+        outside: impl IntoIterator<Item = &'h Hours>,
+    ) -> Shortfall {
         if short.code != Code::OutsideHours {
             return short;
         }
-        let outside = |grant: &&Grant| {
-            self.verdict(grant).is_err_and(|short| short.code == Code::OutsideHours)
-        };
-        let hours = among.iter().filter(outside).filter_map(|grant| grant.hours.as_ref());
-        let next = hours.filter_map(|hours| Some((hours.next(self.now())?, hours)));
-        let next = next.min_by_key(|(begin, _)| *begin);
+        let now = self.now();
+        let mut end = now.saturating_add(LOOK_AHEAD).unwrap_or(now);
+        let mut next = None;
+        for hours in outside {
+            if let Some(begin) = hours.next_until(now, end) {
+                next = Some((begin, hours));
+                // Only what begins earlier is of interest, so many rules cost little more than one.
+                end = begin.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(begin);
+            }
+        }
         let next = next.map(|(begin, hours)| hours.shown(begin).into());
         Shortfall { faults: Faults::one("hours", Rule::OutsideHours { next }), ..short }
     }

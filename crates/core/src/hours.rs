@@ -96,16 +96,22 @@ impl Hours {
     /// When the rule holds next; none if not within a year. Only where it does not hold at `at`.
     #[must_use]
     pub fn next(&self, at: Timestamp) -> Option<Timestamp> {
-        let today = self.zone.to_datetime(at).date();
+        self.next_until(at, at.checked_add((HORIZON * 24).hours()).ok()?)
+    }
+
+    /// The same, if it is not after `end`. Takes a step for each day.
+    pub(crate) fn next_until(&self, at: Timestamp, end: Timestamp) -> Option<Timestamp> {
+        let [today, last] = [at, end].map(|one| self.zone.to_datetime(one).date());
         // A span begins where the clock shows its first minute, or where the clock jumps into it.
         let days = (-1..=HORIZON).filter_map(|ahead| today.checked_add(ahead.days()).ok());
-        let usual = days.filter(|day| self.counts(*day)).find_map(|day| {
-            self.begins(day)?.into_iter().find(|begin| *begin > at && self.hold(*begin))
+        let days = days.take_while(|day| *day <= last).filter(|day| self.counts(*day));
+        let usual = days.flat_map(|day| self.begins(day)).flatten().find(|begin| {
+            let soon = at < *begin && *begin <= end;
+            soon && self.hold(*begin)
         });
-        let last = at.checked_add((HORIZON * 24).hours()).ok()?;
         let jumps = self.zone.following(at).map(|jump| jump.timestamp());
         let jump =
-            jumps.take_while(|jump| *jump <= usual.unwrap_or(last)).find(|jump| self.hold(*jump));
+            jumps.take_while(|jump| *jump <= usual.unwrap_or(end)).find(|jump| self.hold(*jump));
         jump.or(usual)
     }
 

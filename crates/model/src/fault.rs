@@ -276,7 +276,7 @@ impl Rule {
             Self::NotGranted => "no grant of the application covers this".into(),
             Self::OutsideHours { next: Some(next) } => format!("granted again from {next}"),
             Self::OutsideHours { next: None } => {
-                "no hour of the coming year is granted; ask the platform's admins".into()
+                "no hour of the coming 31 days is granted; ask the platform's admins".into()
             }
             Self::Limit => {
                 "this limit of the policy is reached; `allow[]` is that of the rule that covers the call"
@@ -330,7 +330,9 @@ impl Rule {
             Self::Header { expected } => expected.zh.into(),
             Self::NotGranted => "应用的授权没有覆盖此项".into(),
             Self::OutsideHours { next: Some(next) } => format!("下次授权时段开始于 {next}"),
-            Self::OutsideHours { next: None } => "未来一年内没有授权时段，请联系平台管理员".into(),
+            Self::OutsideHours { next: None } => {
+                "未来 31 天内没有授权时段，请联系平台管理员".into()
+            }
             Self::Limit => {
                 "已达到策略中的这一限额；`allow[]` 指覆盖本次调用的授权自身的限额".into()
             }

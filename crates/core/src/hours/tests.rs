@@ -149,6 +149,19 @@ fn hours_that_do_not_come_within_a_year_are_not_promised() {
 }
 
 #[test]
+fn hours_are_looked_for_until_the_end_that_is_given_and_not_beyond() {
+    let day = hours(&WEEK, 60, 120, "UTC");
+    let (now, begin) = (at("2027-01-01T03:00Z"), at("2027-01-02T01:00Z"));
+    assert_eq!(day.next_until(now, begin), Some(begin));
+    assert_eq!(day.next_until(now, begin - 1.nanosecond()), None);
+    // The clock jumps into the span at 03:00.
+    let jumped = hours(&WEEK, 150, 210, "America/New_York");
+    let (now, jump) = (at("2027-03-14T00:00-05:00"), at("2027-03-14T03:00-04:00"));
+    assert_eq!(jumped.next_until(now, jump), Some(jump));
+    assert_eq!(jumped.next_until(now, jump - 1.nanosecond()), None);
+}
+
+#[test]
 fn an_instant_is_shown_as_the_rules_own_clock_shows_it() {
     let shanghai = hours(&WEEK, 0, DAY, "Asia/Shanghai");
     assert_eq!(shanghai.shown(at("2027-01-04T01:00Z")), "2027-01-04 09:00 Asia/Shanghai");

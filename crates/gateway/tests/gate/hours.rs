@@ -105,3 +105,29 @@ async fn the_rule_that_holds_next_is_told_and_another_rule_still_allows() {
     assert_eq!(ask(&gate, &call()).await.body["executed"], "yes");
     assert_eq!(gate.records("intent")[0]["grant"], "at night");
 }
+
+#[tokio::test]
+async fn hours_are_promised_for_the_coming_month_and_no_further() {
+    // Once a week, with a month of Mondays off.
+    let clock = Wall::at("2027-01-05T10:00+08:00");
+    let mondays =
+        "{days: [mon], from: \"09:00\", to: \"19:00\", zone: Asia/Shanghai, holidays: cn}";
+    let mut files = files(mondays);
+    let off =
+        ["2027-01-11", "2027-01-18", "2027-01-25", "2027-02-01"].map(|day| format!("{day:?}"));
+    let (usual, month) = ("off: [\"2027-01-05\"], work: [\"2027-01-09\"]", off.join(", "));
+    files.policy = files.policy.replace(usual, &format!("off: [{month}], work: []"));
+    let gate = Gate::by_clock(files, world(), Arc::<Wall>::clone(&clock)).await;
+    for (at, hint) in [
+        (
+            "2027-01-05T10:00+08:00",
+            "no hour of the coming 31 days is granted; ask the platform's admins",
+        ),
+        ("2027-01-08T10:00+08:00", "granted again from 2027-02-08 09:00 Asia/Shanghai"),
+    ] {
+        clock.set(at);
+        let answer = ask(&gate, &call()).await;
+        answer.is(403, "OUTSIDE_HOURS", "no");
+        assert_eq!(answer.body["faults"][0]["hint"], hint, "{at}");
+    }
+}
