@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use esbgate_core::{Allow, AppMetrics, Grant, Metrics};
+use esbgate_core::{
+    Allow, AppMetrics, Grant, Limit, LimitSet, Metrics, RiskAction, RiskRule, RiskRules,
+};
+use esbgate_model::{Code, ScriptLanguage};
 use prometheus::Registry;
 
 /// Names of metrics in a text: `esbgate_` and what may follow it.
@@ -14,7 +17,8 @@ fn names(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The series of an application that may call everything.
+/// The series of an application that may call everything, with a limit in shadow mode, under a risk rule.
+#[expect(clippy::unwrap_used, reason = "a test stops at its first fault")]
 fn app(metrics: &Metrics) -> AppMetrics {
     let grant = Grant {
         name: "all".into(),
@@ -27,7 +31,11 @@ fn app(metrics: &Metrics) -> AppMetrics {
         hours: None,
         limits: Default::default(),
     };
-    metrics.app("an_app", "a_credential", &[grant])
+    let languages = ScriptLanguage::ALL.to_vec();
+    let rule = RiskRule::new("a-rule", languages, "reboot", RiskAction::Warn, "do not").unwrap();
+    drop(metrics.risks(&RiskRules::new(vec![rule]).unwrap()));
+    let shadowed = metrics.shadow("an_app", LimitSet::from_iter([Limit::Calls]));
+    metrics.app("an_app", "a_credential", &[grant]).with_shadow(shadowed)
 }
 
 #[test]
@@ -48,6 +56,20 @@ fn every_metric_that_alerts_and_dashboard_name_exists() {
         }
     }
     assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn every_code_that_the_dashboard_names_exists() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy");
+    let text = std::fs::read_to_string(deploy.join("grafana/esbgate.json")).unwrap();
+    let mut seen = 0;
+    for codes in text.split("code_name=~\\\"").skip(1) {
+        for name in codes.split("\\\"").next().unwrap().split('|') {
+            seen += 1;
+            assert!(Code::ALL.iter().any(|code| code.name() == name), "{name}");
+        }
+    }
+    assert!(seen > 3, "{seen}");
 }
 
 #[test]
