@@ -49,7 +49,8 @@ impl StateFolder {
         &self.0
     }
 
-    /// Puts a file there, whole: whoever reads it, even after a crash, finds the old content or the new one.
+    /// Puts a file there, whole: whoever reads it, even after a crash, finds the old content or the new one. An error
+    /// leaves the old one, unless it says otherwise.
     pub fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let unfinished = self.0.join(format!("{name}{UNFINISHED}"));
         let put = || {
@@ -68,7 +69,9 @@ impl StateFolder {
             std::fs::remove_file(&unfinished).ok();
             return Err(error);
         }
-        sync(&self.0)
+        sync(&self.0).map_err(|error| {
+            unsynced(&format!("{name} is written and in its place, but may be the old one"), &error)
+        })
     }
 
     /// The content of a file of at most `longest` bytes; none where there is no such file.
@@ -83,7 +86,8 @@ impl StateFolder {
     /// Takes a file away; one that is not there is away already.
     pub fn remove(&self, name: &str) -> io::Result<()> {
         match std::fs::remove_file(self.0.join(name)) {
-            Ok(()) => sync(&self.0),
+            Ok(()) => sync(&self.0)
+                .map_err(|error| unsynced(&format!("{name} is gone, but may be back"), &error)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
@@ -108,6 +112,13 @@ impl StateFolder {
 /// Makes the names in a folder durable.
 fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
+}
+
+/// Says what holds now where only a crash of the machine could undo it: an error alone would say that nothing happened.
+fn unsynced(holds: &str, error: &io::Error) -> io::Error {
+    let told =
+        format!("{holds} after a crash of the machine: its folder cannot be synced: {error}");
+    io::Error::new(error.kind(), told)
 }
 
 #[cfg(test)]
