@@ -1,7 +1,5 @@
 //! Checks of issuers: the algorithm and the keys must fit, so that no token can choose.
 
-use std::time::Duration;
-
 use esbgate_core::{Carrier, Claims, Issuer, IssuerKey};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
@@ -11,7 +9,7 @@ use jsonwebtoken::{
 use crate::{
     lookup::{FileSource, Lookup, secret, text},
     node::Spanned,
-    policy_spec::{AlgorithmSpec, CarrierSpec, IssuerKeySpec, IssuerSpec},
+    policy_spec::{AlgorithmSpec, CarrierSpec, IssuerKeySpec, IssuerSpec, LEEWAY},
     problem::{Faults, named},
 };
 
@@ -57,7 +55,7 @@ pub(crate) fn issuer(
             user: boxed(&said.claims.user),
             user_verified: boxed(&said.claims.user_verified),
         },
-        leeway: said.leeway.map_or(Duration::from_secs(60), |span| span.0),
+        leeway: said.leeway.map_or(LEEWAY, |span| span.0),
     })
 }
 

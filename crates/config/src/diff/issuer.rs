@@ -3,7 +3,7 @@
 use super::{Changes, Effect};
 use crate::{
     lookup::Source,
-    policy_spec::{ClaimsSpec, IssuerKeySpec, IssuerSpec},
+    policy_spec::{ClaimsSpec, IssuerKeySpec, IssuerSpec, LEEWAY},
 };
 
 /// What a policy says of an issuer: names of files and variables, never what they hold.
@@ -36,7 +36,7 @@ impl IssuerFacts {
             ("claims.user", text(user)),
             ("claims.user_verified", text(user_verified)),
         ];
-        let leeway = leeway.map_or(0, |leeway| leeway.0.as_millis());
+        let leeway = leeway.map_or(LEEWAY, |leeway| leeway.0).as_millis();
         Self { name: name.into(), leeway, facts }
     }
 }

@@ -1,5 +1,7 @@
 //! The shape of `issuers` of a policy.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::spec;
@@ -11,6 +13,9 @@ use crate::{
     node::Spanned,
     units::Span,
 };
+
+/// Tolerance of `exp` and `nbf` where an issuer has none of its own.
+pub(crate) const LEEWAY: Duration = Duration::from_secs(60);
 
 spec! {
     /// Somebody whose tokens are believed.

@@ -493,3 +493,14 @@ fn what_is_stopped_no_more_or_for_less_is_a_widening() {
     assert_eq!(effects(everything, week), [Effect::Widens]);
     assert_eq!(effects(week, &week.replace("reason: r", "reason: another")), []);
 }
+
+#[test]
+fn a_leeway_that_is_written_out_is_compared_with_the_default() {
+    let absent = edit("    leeway: 60s", "");
+    assert_eq!(diff(&absent, &plain()), [""; 0]);
+    let narrower = edit("leeway: 60s", "leeway: 10s");
+    assert_eq!(
+        diff(&absent, &narrower),
+        ["narrows issuers.apigw.leeway in ms: 60000 becomes 10000"]
+    );
+}
