@@ -1,12 +1,13 @@
 //! Reads the journal: segment by segment and line by line, plain and compressed, so that a journal of any size takes
 //! the memory of one line and one frame.
 //!
-//! Nothing here writes into a journal but [`archive::close`], and that only beside a segment that is closed.
+//! Nothing here writes into a journal.
 
 mod follow;
 mod journal;
 mod lines;
 mod record;
+pub mod verify;
 
 pub use self::{
     follow::{Cursor, Follow, Followed, Next},

@@ -6,6 +6,8 @@ use std::{
     io::{self, BufRead as _, BufReader, Read},
 };
 
+use crate::journal::Form;
+
 /// Longest line that is read, in bytes: no record of ours is as long.
 pub const LONGEST: u64 = 16 << 20;
 
@@ -85,6 +87,13 @@ impl Lines {
     pub(crate) fn resumed(source: Source, offset: u64, number: u64) -> Self {
         let source = BufReader::with_capacity(CHUNK, source);
         Self { source, line: Vec::new(), ending: Ending::Torn, number, begun: offset, offset }
+    }
+
+    pub(crate) fn form(&self) -> Form {
+        match self.source.get_ref() {
+            Source::Plain(_) => Form::Plain,
+            Source::Archived(_) => Form::Archived,
+        }
     }
 
     /// How many lines there were.
