@@ -99,7 +99,7 @@ impl Segment {
         let (file, form) = self.file()?;
         Ok(Lines::new(match form {
             Form::Plain => Source::Plain(file),
-            Form::Archived => Source::archived(file, WINDOW_LOG)?,
+            Form::Archived => Source::archived(file)?,
         }))
     }
 }
@@ -113,9 +113,9 @@ fn regular(path: &Path) -> io::Result<File> {
 }
 
 impl Source {
-    fn archived(file: File, window_log: u32) -> io::Result<Self> {
+    pub(crate) fn archived(file: File) -> io::Result<Self> {
         let mut decoder = zstd::Decoder::with_buffer(BufReader::new(file))?;
-        decoder.window_log_max(window_log)?;
+        decoder.window_log_max(WINDOW_LOG)?;
         Ok(Self::Archived(Box::new(decoder)))
     }
 }

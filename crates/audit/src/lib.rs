@@ -1,15 +1,21 @@
 //! Reads the journal: segment by segment and line by line, plain and compressed, so that a journal of any size takes
 //! the memory of one line and one frame.
 //!
-//! Nothing here writes into a journal.
+//! Nothing here writes into a journal but [`archive::close`] and [`index::rebuild`], and those only beside closed segments.
 
+pub mod archive;
+mod call;
+pub mod export;
 mod follow;
+pub mod index;
 mod journal;
 mod lines;
+pub mod query;
 mod record;
 pub mod verify;
 
 pub use self::{
+    call::{Call, Members},
     follow::{Cursor, Follow, Followed, Next},
     journal::{Form, Journal, Segment, SegmentId},
     lines::{Ending, LONGEST, Line, Lines},

@@ -49,6 +49,8 @@ pub struct Line<'a> {
     pub number: u64,
     /// Of its first byte, in the plain segment.
     pub offset: u64,
+    /// Of the first byte after its end.
+    pub next: u64,
     /// How it ends.
     pub ending: Ending,
 }
@@ -103,8 +105,8 @@ impl Lines {
 
     /// The line that was read last.
     pub(crate) fn last(&self) -> Line<'_> {
-        let Self { line, ending, number, begun, .. } = self;
-        Line { bytes: line, number: *number, offset: *begun, ending: *ending }
+        let Self { line, ending, number, begun, offset, .. } = self;
+        Line { bytes: line, number: *number, offset: *begun, next: *offset, ending: *ending }
     }
 
     /// The byte after the last line that was read, in the plain segment.

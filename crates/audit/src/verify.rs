@@ -12,6 +12,7 @@ mod signed;
 
 use std::{io, path::PathBuf};
 
+pub(crate) use self::range::first as segment_of;
 use self::{
     chain::{Chain, Flow},
     diagnose::Scene,

@@ -1,7 +1,8 @@
-//! The commands. Exit status: 0 good, 1 a problem was found, 2 wrong use.
+//! The commands. Exit status: 0 good, 1 a problem was found, 2 wrong use; `audit verify` has 3 for a tail that no witness knows.
 
 mod admin;
 mod annotation;
+mod audit;
 mod columns;
 mod exemptions;
 mod explain;
@@ -23,7 +24,10 @@ use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
 pub use self::serve::settings;
-use self::{admin::AdminCommand, explain::Explainer, policy_check::Format, policy_diff::FailOn};
+use self::{
+    admin::AdminCommand, audit::AuditCommand, explain::Explainer, policy_check::Format,
+    policy_diff::FailOn,
+};
 
 /// What somebody new can run; packages are built without the demo.
 #[cfg(feature = "demo")]
@@ -60,6 +64,11 @@ enum Command {
     Admin {
         #[command(subcommand)]
         command: AdminCommand,
+    },
+    /// Reads the journal: needs no running gateway.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
     },
     /// Works on the policy file.
     Policy {
@@ -182,6 +191,7 @@ pub fn run(cli: Cli) -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo { once } => crate::demo::run(once),
         Command::Admin { command } => admin::run(command),
+        Command::Audit { command } => audit::run(command),
         Command::Policy { command: PolicyCommand::Check { policy, config, format } } => {
             policy_check::run(policy.as_deref(), config.as_deref(), format)
         }

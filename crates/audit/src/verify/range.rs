@@ -48,7 +48,7 @@ impl Edge {
 }
 
 /// The place of the segment in which `from` lies: the last that begins before it.
-pub(super) fn first(segments: &[Segment], from: Option<&Edge>) -> io::Result<usize> {
+pub(crate) fn first(segments: &[Segment], from: Option<&Edge>) -> io::Result<usize> {
     let Some(from) = from else { return Ok(0) };
     let mut first = 0;
     for (n, segment) in segments.iter().enumerate().skip(1) {

@@ -13,6 +13,7 @@ use std::{
 };
 
 use clap::Parser as _;
+use esbgate_audit::testing::{Sample, Writer};
 use esbgate_gateway::command::Cli;
 use tempfile::TempDir;
 
@@ -186,6 +187,7 @@ impl Place {
             }
         }
         copy(&repository().join("config/examples"), &folder.path().join("config/examples"));
+        journal(folder.path());
         let mut demo = Running::start(Command::new(env!("CARGO_BIN_EXE_esbgate")).arg("demo"));
         let mut said = BufReader::new(demo.0.stdout.take().unwrap()).lines();
         let mut address = |label: &str| {
@@ -199,8 +201,12 @@ impl Place {
 
     fn esbgate(&self, words: &[String]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_esbgate"));
-        let etc = format!("{}/etc/", self.folder.path().display());
-        let here = |word: &String| word.replacen("/etc/", &etc, 1);
+        let root = self.folder.path().display();
+        let ours = ["/etc/", "/var/", "/mnt/"];
+        let here = |word: &String| match ours.iter().any(|folder| word.starts_with(folder)) {
+            true => format!("{root}{word}"),
+            false => word.clone(),
+        };
         command.args(words.iter().skip(1).map(here)).current_dir(&self.folder);
         command.envs(self.variables.iter().map(|name| (name, SECRET)));
         command
@@ -214,7 +220,7 @@ impl Place {
             ["make", targets @ ..] => targets.iter().for_each(|target| make_knows(target)),
             ["esbgate", "serve", ..] => self.serves(&words),
             ["esbgate", "demo"] => parses(&words),
-            ["esbgate", "demo" | "policy", ..] => {
+            ["esbgate", "audit" | "demo" | "policy", ..] => {
                 let output = self.esbgate(&words).output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);
                 assert!(output.status.success() && !output.stdout.is_empty(), "{line}: {said}");
@@ -285,6 +291,20 @@ impl Place {
 }
 
 const SECRET: &str = "a-secret-of-the-documents-of-more-than-32-bytes";
+
+/// A journal that was stopped well, and what of it was kept elsewhere.
+fn journal(root: &Path) {
+    let dir = root.join("var/lib/esbgate/journal");
+    let elsewhere = root.join("mnt/elsewhere");
+    [&dir, &elsewhere].iter().for_each(|folder| std::fs::create_dir_all(folder).unwrap());
+    let mut writer = Writer::new(&dir, 1 << 16).unwrap();
+    for n in 0..50 {
+        writer.call(&Sample::of(n)).unwrap();
+    }
+    writer.stop().unwrap();
+    std::fs::copy(dir.join("HEAD"), elsewhere.join("HEAD")).unwrap();
+    std::fs::write(root.join("etc/esbgate/checkpoint.pub"), writer.public_key()).unwrap();
+}
 
 /// A policy of a document with the line of a key that was made, as a reader pastes it.
 fn with_proof(text: &str, proof: Option<&str>) -> String {
