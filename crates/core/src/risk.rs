@@ -3,6 +3,7 @@
 //! Matching is linear in the text whatever the pattern, and a text that hides more than can be looked at counts as a
 //! match of its own, so no script gets past a rule that denies by being too much work.
 
+mod automaton;
 mod literals;
 mod matcher;
 
@@ -12,7 +13,7 @@ use esbgate_model::{ComponentCall, Faults, Rule, Script, ScriptLanguage};
 use regex::bytes::{Regex, RegexBuilder};
 
 use self::matcher::Matcher;
-use crate::xray::{self, Languages, View};
+use crate::xray::{self, Fresh, Languages, View};
 
 /// Most that one compiled pattern takes, in bytes.
 const PATTERN_BYTES: usize = 1 << 20;
@@ -219,7 +220,7 @@ impl RiskRules {
     /// The rules that a script in this language matches, in the order of the policy.
     #[must_use]
     pub fn judge_script(&self, language: ScriptLanguage, text: &str) -> Vec<RiskMatch> {
-        let mut found = Found::new(self);
+        let mut found = Found::new(self, Filter::Known);
         found.look_at(RiskField::Content, text, Languages::one(language));
         found.matches()
     }
@@ -227,7 +228,7 @@ impl RiskRules {
     /// The rules that the parameters of a script in this language match, in the order of the policy.
     #[must_use]
     pub fn judge_param(&self, language: ScriptLanguage, text: &str) -> Vec<RiskMatch> {
-        let mut found = Found::new(self);
+        let mut found = Found::new(self, Filter::Known);
         found.look_at(RiskField::Param, text, Languages::one(language));
         found.matches()
     }
@@ -240,7 +241,7 @@ impl RiskRules {
         if self.rules.is_empty() {
             return Vec::new();
         }
-        let mut found = Found::new(self);
+        let mut found = Found::new(self, Filter::Known);
         let languages = match &call.script {
             Script::Content(content) => {
                 let languages = Languages::one(content.language);
@@ -273,6 +274,19 @@ struct Found<'r> {
     places: Vec<Option<RiskMatch>>,
     unfoldable: Option<RiskMatch>,
     small: Vec<Small>,
+    /// For each matcher, what it saw in the text at hand.
+    seen: [Vec<bool>; 6],
+    filter: Filter,
+}
+
+/// What of a text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filter {
+    /// Lines that have a known text of a pattern, and of those none twice.
+    Known,
+    /// Everything, by each pattern alone: what the other has to find as well.
+    #[cfg(test)]
+    Nothing,
 }
 
 /// Small payloads that the same languages read, one after another: looking for all patterns costs something however
@@ -291,10 +305,11 @@ const SMALL: usize = 1 << 10;
 const APART: &[u8] = b"\n\0\n";
 
 impl<'r> Found<'r> {
-    fn new(rules: &'r RiskRules) -> Self {
+    fn new(rules: &'r RiskRules, filter: Filter) -> Self {
         let count = rules.rules.len();
         let (wanted, places) = (vec![true; count], vec![None; count]);
-        Self { rules, wanted, places, unfoldable: None, small: Vec::new() }
+        let (unfoldable, small, seen) = Default::default();
+        Self { rules, wanted, places, unfoldable, small, seen, filter }
     }
 
     fn look_at(&mut self, field: RiskField, text: &str, languages: Languages) {
@@ -325,7 +340,7 @@ impl<'r> Found<'r> {
             self.put_aside(view);
             return;
         }
-        self.each_rule(view.languages, view.text, |found, match_of| {
+        self.each_rule(view.languages, view.text, view.fresh, |found, match_of| {
             found.add(match_of, field, text, view.text, |start| (view.place(start), view.depth));
         });
     }
@@ -346,7 +361,7 @@ impl<'r> Found<'r> {
 
     fn look_at_small(&mut self, field: RiskField, text: &str) {
         for small in std::mem::take(&mut self.small) {
-            self.each_rule(small.languages, &small.text, |found, match_of| {
+            self.each_rule(small.languages, &small.text, Fresh::All, |found, match_of| {
                 found.add(match_of, field, text, &small.text, |start| {
                     let after = small.starts.partition_point(|(begins, ..)| *begins <= start);
                     let of = after.checked_sub(1).and_then(|at| small.starts.get(at));
@@ -361,15 +376,34 @@ impl<'r> Found<'r> {
         &mut self,
         languages: Languages,
         text: &[u8],
+        fresh: Fresh<'_>,
         add: impl Fn(&mut Self, (usize, usize)),
     ) {
         let rules = self.rules;
+        match self.filter {
+            Filter::Known => {}
+            #[cfg(test)]
+            Filter::Nothing => {
+                let reads = |rule: &RiskRule| rule.languages.iter().any(|of| languages.has(*of));
+                for (index, rule) in rules.rules.iter().enumerate() {
+                    if reads(rule) && rule.pattern.is_match(text) {
+                        add(self, (index, 0));
+                    }
+                }
+                return;
+            }
+        }
         let matchers = ScriptLanguage::ALL.into_iter().zip(&rules.matchers);
         let all = languages == Languages::ALL;
-        let matchers = matchers.filter(|(language, _)| !all && languages.has(*language));
-        let matchers = matchers.map(|(_, matcher)| matcher).chain(all.then_some(&rules.all));
-        for matcher in matchers.filter(|matcher| !matcher.is_empty()) {
-            for found in matcher.look(text, &mut self.wanted) {
+        let matchers = matchers.map(|(of, matcher)| (!all && languages.has(of)).then_some(matcher));
+        let matchers = matchers.chain([all.then_some(&rules.all)]);
+        for (place, matcher) in matchers.enumerate() {
+            let Some(matcher) = matcher.filter(|matcher| !matcher.is_empty()) else { continue };
+            let found = self
+                .seen
+                .get_mut(place)
+                .map(|seen| matcher.look(text, fresh, seen, &mut self.wanted));
+            for found in found.into_iter().flatten() {
                 add(self, found);
             }
         }

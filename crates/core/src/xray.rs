@@ -16,7 +16,7 @@ mod started;
 use std::{
     borrow::Cow,
     collections::HashSet,
-    hash::{BuildHasher as _, RandomState},
+    hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState},
 };
 
 use esbgate_model::ScriptLanguage;
@@ -33,7 +33,7 @@ pub(crate) const MOST_BYTES: usize = 8 << 20;
 const SPARE_BYTES: usize = 64 << 10;
 
 /// What a payload counts as besides its bytes, so that many small ones are bounded too.
-const EACH: usize = 64;
+const EACH: usize = 256;
 
 /// A set of script languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,8 +93,19 @@ pub(crate) struct View<'v> {
     pub(crate) depth: u8,
     /// What rules are matched against.
     pub(crate) text: &'v [u8],
+    /// What of it stands in no earlier view of the same text.
+    pub(crate) fresh: Fresh<'v>,
     at: usize,
     origin: &'v dyn Fn(usize) -> usize,
+}
+
+/// What of a text is to be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fresh<'f> {
+    /// All of it.
+    All,
+    /// These whole lines, from where to where. The others are lines of an earlier way to read the same.
+    Lines(&'f [(usize, usize)]),
 }
 
 impl View<'_> {
@@ -117,6 +128,26 @@ pub(crate) fn unfold_param(text: &[u8], languages: Languages, look: impl FnMut(&
     unfold_all(text, languages, arguments, look)
 }
 
+/// The hash of what is a keyed hash already.
+#[derive(Default)]
+struct Same(u64);
+
+impl Hasher for Same {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
 fn unfold_all<'t>(
     text: &'t [u8],
     languages: Languages,
@@ -125,7 +156,8 @@ fn unfold_all<'t>(
 ) -> bool {
     let left = text.len().saturating_mul(4).saturating_add(SPARE_BYTES);
     let (mut left, mut whole) = (left.min(MOST_BYTES), true);
-    let (state, mut seen) = (RandomState::new(), HashSet::new());
+    let (state, mut seen) =
+        (RandomState::new(), HashSet::<u64, BuildHasherDefault<Same>>::default());
     let mut queue = vec![Layer { text: Cow::Borrowed(text), languages, depth: 0, at: 0 }];
     while let Some(layer) = queue.pop() {
         let mut found = std::mem::take(&mut arguments);
@@ -157,14 +189,14 @@ fn unfold_all<'t>(
 
 /// Shows the views of one layer and collects what it wraps.
 fn views<'l>(layer: &'l Layer<'_>, look: &mut impl FnMut(&View<'_>), found: &mut Vec<Payload<'l>>) {
-    let mut show = |text: &[u8], origin: &dyn Fn(usize) -> usize| {
+    let mut show = |text: &[u8], fresh: Fresh<'_>, origin: &dyn Fn(usize) -> usize| {
         let Layer { languages, depth, at, .. } = *layer;
-        look(&View { languages, depth, text, at, origin });
+        look(&View { languages, depth, text, fresh, at, origin });
     };
     let written = Lines::written(&layer.text);
-    show(written.text(), &|offset| written.origin(offset));
+    show(written.text(), Fresh::All, &|offset| written.origin(offset));
     if let Some(joined) = Lines::joined(&layer.text, layer.languages) {
-        show(joined.text(), &|offset| joined.origin(offset));
+        show(joined.text(), Fresh::Lines(&joined.fresh), &|offset| joined.origin(offset));
         encoded::payloads(joined.text(), |at, text| {
             found.push(Payload {
                 text: Cow::Owned(text),
@@ -177,7 +209,10 @@ fn views<'l>(layer: &'l Layer<'_>, look: &mut impl FnMut(&View<'_>), found: &mut
         found.push(Payload { text: Cow::Owned(text), languages: Languages::ALL, at });
     });
     if let Some(plain) = Plain::of(&layer.text, layer.languages) {
-        show(&plain.text, &|offset| plain.origin(offset));
+        // Here lines end as they do in the text.
+        let as_written = written.text().len() == layer.text.len();
+        let fresh = if as_written { Fresh::Lines(&plain.fresh) } else { Fresh::All };
+        show(&plain.text, fresh, &|offset| plain.origin(offset));
         let take = |at, text| {
             found.push(Payload {
                 text: Cow::Owned(text),
@@ -198,7 +233,7 @@ fn views<'l>(layer: &'l Layer<'_>, look: &mut impl FnMut(&View<'_>), found: &mut
         let read = payloads::payloads(&layer.text, Dialect::Shell, found);
         // Of plain commands nothing is taken away.
         if read.text != written.text() {
-            show(&read.text, &|offset| read.origin(offset));
+            show(&read.text, Fresh::Lines(&read.fresh), &|offset| read.origin(offset));
         }
     }
     if layer.languages.has(ScriptLanguage::Perl) {

@@ -15,6 +15,9 @@ const TEXTS: usize = 64;
 /// A text of so many bytes is rare enough: of two such choices the one with fewer texts is better.
 const RARE: usize = 6;
 
+/// A text that opens a line and has so many bytes, with the end of the line before it, is rarer than any other.
+const OPENING: usize = 4;
+
 /// Texts in small letters, of which at least one stands in each match, in whatever letters; none if there are no such.
 /// A text that begins with a line end may stand without it at the very start.
 pub(super) fn required(pattern: &Hir) -> Option<Vec<Vec<u8>>> {
@@ -32,7 +35,8 @@ pub(super) fn required(pattern: &Hir) -> Option<Vec<Vec<u8>>> {
     let known = (0..parts.len()).filter_map(|from| beginnings(parts.get(from..)?));
     known.max_by_key(|texts| {
         let shortest = texts.iter().map(Vec::len).min().unwrap_or(0);
-        (shortest.min(RARE), Reverse(texts.len()))
+        let opens = shortest >= OPENING && texts.iter().all(|text| text.starts_with(b"\n"));
+        (opens, shortest.min(RARE), Reverse(texts.len()))
     })
 }
 
@@ -60,6 +64,48 @@ pub(super) fn signs(pattern: &Hir) -> Vec<u8> {
     signs.sort_unstable();
     signs.dedup();
     signs
+}
+
+/// A set of bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    pub(super) fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte)).is_some_and(|has| *has)
+    }
+
+    fn add(&mut self, byte: u8) {
+        self.0.get_mut(usize::from(byte)).into_iter().for_each(|has| *has = true);
+    }
+}
+
+/// The bytes that can stand in a match.
+pub(super) fn bytes(pattern: &Hir) -> ByteSet {
+    let mut set = ByteSet([false; 256]);
+    let mut parts = vec![pattern];
+    while let Some(part) = parts.pop() {
+        match part.kind() {
+            HirKind::Empty | HirKind::Look(_) => {}
+            HirKind::Literal(literal) => literal.0.iter().for_each(|byte| set.add(*byte)),
+            HirKind::Class(Class::Bytes(class)) => class
+                .iter()
+                .flat_map(|range| range.start()..=range.end())
+                .for_each(|byte| set.add(byte)),
+            // Of characters beyond ASCII each byte may be any.
+            HirKind::Class(Class::Unicode(class)) => class.iter().for_each(|range| {
+                let (ascii, more) = (u32::from(range.start()), u32::from(range.end()) > 0x7f);
+                (ascii..=u32::from(range.end()).min(0x7f))
+                    .filter_map(|sign| u8::try_from(sign).ok())
+                    .chain((0x80..=0xff).filter(|_| more))
+                    .for_each(|byte| set.add(byte));
+            }),
+            HirKind::Repetition(repetition) => parts.push(&repetition.sub),
+            HirKind::Capture(capture) => parts.push(&capture.sub),
+            HirKind::Concat(more) | HirKind::Alternation(more) => parts.extend(more),
+        }
+    }
+    set
 }
 
 /// What these parts of a pattern can begin with, if that is known far enough.

@@ -3,6 +3,8 @@
 //! Most patterns cannot match without some known text. All such texts are looked for in one pass, and a pattern is tried
 //! only where one of its own stands: on that line, if it cannot match over its end. What is left goes into automata of a
 //! few patterns each, because one of all patterns builds states without end on some texts.
+//!
+//! A text that is another one's lines over again, but for some, is only read on those.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{RegexSet, RegexSetBuilder};
@@ -11,7 +13,11 @@ use regex_syntax::{
     hir::{Hir, HirKind, Look},
 };
 
-use super::literals::{in_one_line, required, signs};
+use super::{
+    automaton::Automaton,
+    literals::{ByteSet, bytes, in_one_line, required, signs},
+};
+use crate::xray::Fresh;
 
 /// Most that all patterns of one automaton take, in bytes.
 const SET_BYTES: usize = 64 << 20;
@@ -28,10 +34,7 @@ pub(super) struct Part {
     rule: usize,
     pattern: Hir,
     /// Without them nothing matches: with which texts, and what is tried where they stand.
-    ///
-    /// A set of one, because a set is read by its automaton alone: the tricks for single patterns can take a hundred
-    /// times longer on a text that plays on them.
-    known: Option<(Vec<Vec<u8>>, RegexSet)>,
+    known: Option<(Vec<Vec<u8>>, Automaton)>,
     /// What each match has as well; told apart from others at a glance.
     signs: Vec<u8>,
     /// No match goes over the end of a line.
@@ -56,8 +59,9 @@ pub(super) fn parts(rule: usize, pattern: &str) -> Result<Vec<Part>, regex::Erro
             || branch.clone(),
             |part| Hir::alternation(vec![part.pattern.clone(), branch.clone()]),
         );
-        let tried = if in_line { of_line(&pattern) } else { pattern.to_string() };
-        let known = literals.map(|literals| set([tried]).map(|set| (literals, set)));
+        let tried = if in_line { of_line(&pattern) } else { pattern.clone() };
+        let known = literals.map(|literals| Ok((literals, Automaton::new(&tried)?)));
+        let known: Option<Result<_, regex::Error>> = known;
         let (known, signs) = (known.transpose()?, signs(&pattern));
         let part = Part { rule, pattern, known, signs, in_line, all_in_lines: false };
         match alike {
@@ -72,7 +76,7 @@ pub(super) fn parts(rule: usize, pattern: &str) -> Result<Vec<Part>, regex::Erro
 
 /// A pattern over a text that is one line. The start of a line is the start of such a text: a search for it ends where
 /// nothing can match any more.
-fn of_line(pattern: &Hir) -> String {
+fn of_line(pattern: &Hir) -> Hir {
     let each = branches(pattern.clone()).into_iter().map(|branch| match branch.kind() {
         HirKind::Concat(parts) => match parts.split_first() {
             Some((first, rest)) if matches!(first.kind(), HirKind::Look(Look::StartLF)) => {
@@ -89,7 +93,7 @@ fn of_line(pattern: &Hir) -> String {
         | HirKind::Capture(_)
         | HirKind::Alternation(_) => branch,
     });
-    Hir::alternation(each.collect()).to_string()
+    Hir::alternation(each.collect())
 }
 
 /// Compiles patterns together.
@@ -116,10 +120,20 @@ impl Together {
 #[derive(Debug, Clone)]
 struct Tried {
     rule: usize,
-    pattern: RegexSet,
+    pattern: Automaton,
     signs: Vec<u8>,
     in_line: bool,
     all_in_lines: bool,
+    /// Its texts may begin on one line and end on another one.
+    over_lines: bool,
+    /// The bytes that can stand in a match.
+    bytes: ByteSet,
+}
+
+impl Tried {
+    fn has_signs(&self, text: &[u8]) -> bool {
+        self.signs.iter().all(|sign| memchr::memchr(*sign, text).is_some())
+    }
 }
 
 /// The patterns of one language.
@@ -159,7 +173,18 @@ impl Matcher {
             }
             let Part { rule, in_line, all_in_lines, .. } = *part;
             let (pattern, signs) = (pattern.clone(), part.signs.clone());
-            matcher.tried.push(Tried { rule, pattern, signs, in_line, all_in_lines });
+            let inner = |text: &Vec<u8>| text.iter().skip(1).any(|byte| *byte == b'\n');
+            let over_lines = known.iter().any(inner);
+            let bytes = bytes(&part.pattern);
+            matcher.tried.push(Tried {
+                rule,
+                pattern,
+                signs,
+                in_line,
+                all_in_lines,
+                over_lines,
+                bytes,
+            });
         }
         let openings = texts.iter().enumerate();
         matcher.openings = openings
@@ -184,21 +209,37 @@ impl Matcher {
     }
 
     /// The rules among those still `wanted` that match, and where each may be looked for first. They are wanted no more.
-    pub(super) fn look(&self, text: &[u8], wanted: &mut [bool]) -> Vec<(usize, usize)> {
+    ///
+    /// `seen` is what is to be known of a text when other ways to read it come after it.
+    pub(super) fn look(
+        &self,
+        text: &[u8],
+        fresh: Fresh<'_>,
+        seen: &mut Vec<bool>,
+        wanted: &mut [bool],
+    ) -> Vec<(usize, usize)> {
+        let whole = [(0, text.len())];
+        let lines = match fresh {
+            Fresh::All => {
+                seen.clear();
+                whole.as_slice()
+            }
+            Fresh::Lines(lines) => lines,
+        };
+        seen.resize(self.tried.len(), false);
         let mut search = Search {
             text,
             wanted,
             tried: vec![0; self.tried.len()],
             line: (0, line_end(text, 0)),
             found: Vec::new(),
+            seen,
         };
-        for (opening, place) in &self.openings {
-            if text.get(..opening.len()).is_some_and(|start| start.eq_ignore_ascii_case(opening)) {
-                search.at(self, *place, 0);
-            }
+        for (start, end) in lines {
+            search.lines(self, *start, *end);
         }
-        for found in self.texts.iter().flat_map(|texts| texts.find_overlapping_iter(text)) {
-            search.at(self, found.pattern().as_usize(), found.end() - 1);
+        if matches!(fresh, Fresh::Lines(_)) {
+            search.over_lines(self);
         }
         for together in &self.together {
             if together.rules.iter().any(|rule| search.wants(*rule)) {
@@ -227,6 +268,8 @@ struct Search<'s> {
     /// The line at hand, from where to where.
     line: (usize, usize),
     found: Vec<(usize, usize)>,
+    /// Of which patterns that go over line ends a text stands here, or in an earlier way to read the same.
+    seen: &'s mut Vec<bool>,
 }
 
 impl Search<'_> {
@@ -241,6 +284,40 @@ impl Search<'_> {
         }
     }
 
+    /// Looks for the known texts in some whole lines.
+    fn lines(&mut self, matcher: &Matcher, start: usize, end: usize) {
+        if start == 0 {
+            for (opening, place) in &matcher.openings {
+                let first = self.text.get(..opening.len());
+                if first.is_some_and(|first| first.eq_ignore_ascii_case(opening)) {
+                    self.at(matcher, *place, 0);
+                }
+            }
+        }
+        // The end of the line before them is the start of some texts.
+        let lines = aho_corasick::Input::new(self.text).range(start.saturating_sub(1)..end);
+        for found in
+            matcher.texts.iter().flat_map(|texts| texts.find_overlapping_iter(lines.clone()))
+        {
+            self.at(matcher, found.pattern().as_usize(), found.end() - 1);
+        }
+    }
+
+    /// Tries what goes over line ends on all of the text: the lines that are not fresh have its texts, too.
+    fn over_lines(&mut self, matcher: &Matcher) {
+        for (index, tried) in matcher.tried.iter().enumerate() {
+            let seen = tried.over_lines || self.seen.get(index).is_some_and(|seen| *seen);
+            if seen
+                && !tried.in_line
+                && self.wants(tried.rule)
+                && tried.has_signs(self.text)
+                && tried.pattern.matches(self.text, 0..self.text.len())
+            {
+                self.found(tried.rule, 0);
+            }
+        }
+    }
+
     /// Tries what a known text is for, whose last byte stands at `at`.
     fn at(&mut self, matcher: &Matcher, place: usize, at: usize) {
         for index in matcher.of_texts.get(place).into_iter().flatten() {
@@ -248,16 +325,41 @@ impl Search<'_> {
             if !self.wants(tried.rule) {
                 continue;
             }
-            let (start, end) = if tried.in_line { self.line_of(at) } else { (0, self.text.len()) };
-            let Some(last) = self.tried.get_mut(*index).filter(|last| **last != start + 1) else {
-                continue;
-            };
-            *last = start + 1;
-            let part = self.text.get(start..end).unwrap_or_default();
-            let may = tried.signs.iter().all(|sign| memchr::memchr(*sign, part).is_some());
-            if may && tried.pattern.matches(part).matched_any() {
-                self.found(tried.rule, if tried.all_in_lines { start } else { 0 });
+            if tried.in_line {
+                let line = self.line_of(at);
+                self.attempt(*index, tried, line);
+            } else {
+                self.seen.get_mut(*index).into_iter().for_each(|seen| *seen = true);
+                self.around(*index, tried, at);
             }
+        }
+    }
+
+    /// Tries a pattern on a line or on all of the text, once.
+    fn attempt(&mut self, index: usize, tried: &Tried, (start, end): (usize, usize)) {
+        let Some(last) = self.tried.get_mut(index).filter(|last| **last != start + 1) else {
+            return;
+        };
+        *last = start + 1;
+        let part = self.text.get(start..end).unwrap_or_default();
+        if tried.has_signs(part) && tried.pattern.matches(part, 0..part.len()) {
+            self.found(tried.rule, if tried.all_in_lines { start } else { 0 });
+        }
+    }
+
+    /// Tries a pattern that goes over line ends on what stands around the byte at `at` and may be part of a match.
+    fn around(&mut self, index: usize, tried: &Tried, at: usize) {
+        // How far the text was tried before.
+        let Some(last) = self.tried.get_mut(index).filter(|last| at >= **last) else { return };
+        let outside = |byte: &u8| !tried.bytes.has(*byte);
+        let before = self.text.get(*last..at).unwrap_or_default();
+        let start = before.iter().rposition(outside).map_or(*last, |outside| *last + outside + 1);
+        let after = self.text.get(at + 1..).unwrap_or_default();
+        let end = after.iter().position(outside).map_or(self.text.len(), |length| at + 1 + length);
+        *last = end;
+        let part = self.text.get(start..end).unwrap_or_default();
+        if tried.has_signs(part) && tried.pattern.matches(self.text, start..end) {
+            self.found(tried.rule, 0);
         }
     }
 

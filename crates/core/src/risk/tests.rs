@@ -1,5 +1,7 @@
 //! What a rule finds, where it says that it is, and what is done about it.
 
+use std::sync::LazyLock;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
@@ -143,6 +145,99 @@ fn wrap(kind: u8, text: &str) -> String {
         3 => format!("if true; then bash <<'EOF{kind}'\n{text}\nEOF{kind}\nfi"),
         4 => format!("bash <<<{quoted}"),
         _ => format!("powershell -enc {}", utf16(text)),
+    }
+}
+
+const STARTER: &str = include_str!("../../../../config/risks/starter.yaml");
+const CORPORA: [&str; 2] = [
+    include_str!("../../../config/corpus/evasion.jsonl"),
+    include_str!("../../../config/corpus/harmless.jsonl"),
+];
+
+/// Rules that the starter rules have no like of: they go over line ends, or have no known text.
+const MORE: [&str; 6] = [
+    r"(?s)mkfifo .*/bin/sh",
+    r"echo[^\n]*\necho",
+    r"reboot\s",
+    r"^[a-z]+[ \t]+-[rf]+$",
+    r"curl[^|]*\|\s*sh",
+    r"\A#!\S*perl",
+];
+
+static ALL: LazyLock<RiskRules> = LazyLock::new(|| {
+    let field =
+        |name: &'static str| STARTER.lines().filter_map(move |line| line.trim().strip_prefix(name));
+    let (ids, languages) = (field("- id: "), field("languages: ["));
+    let patterns = field("match: '").map(|line| line.trim_end_matches('\'').replace("''", "'"));
+    let starter = ids.zip(languages).zip(patterns).map(|((id, languages), pattern)| {
+        let read =
+            |name: &ScriptLanguage| languages.contains(format!("{name:?}").to_lowercase().as_str());
+        (id.to_owned(), ScriptLanguage::ALL.into_iter().filter(read).collect::<Vec<_>>(), pattern)
+    });
+    let more = MORE.iter().enumerate().map(|(number, pattern)| {
+        (format!("more-{number}"), ScriptLanguage::ALL.to_vec(), (*pattern).to_owned())
+    });
+    let all = starter.chain(more).map(|(id, languages, pattern)| {
+        assert!(!languages.is_empty(), "{id}");
+        RiskRule::new(&id, languages, &pattern, RiskAction::Deny, "no").unwrap()
+    });
+    let all = all.collect::<Vec<_>>();
+    assert!(all.len() > 79 + 5, "each starter rule is read");
+    RiskRules::new(all).unwrap()
+});
+
+/// The lines of all scripts of both corpora.
+static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let samples = CORPORA.iter().flat_map(|corpus| corpus.lines());
+    let texts = samples.filter_map(|line| {
+        let sample: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(sample["text"].as_str()?.to_owned())
+    });
+    texts.flat_map(|text| text.split('\n').map(str::to_owned).collect::<Vec<_>>()).collect()
+});
+
+/// Lines of the corpora, wrapped or broken or whole, with what makes a reader stumble between them.
+fn script() -> impl Strategy<Value = String> {
+    let junk = prop_oneof![
+        6 => Just("\n".to_owned()),
+        1 => Just("\r\n".to_owned()),
+        1 => Just(" \\\n".to_owned()),
+        1 => Just("`\n".to_owned()),
+        1 => Just("^\n".to_owned()),
+        1 => "[ \t'\"`$(){};|&<>\\\\^,=\n\r]{1,6}",
+        1 => any::<String>(),
+    ];
+    let line = (any::<prop::sample::Index>(), 0_u8..24, junk);
+    prop::collection::vec(line, 1..8).prop_map(|lines| {
+        let each = lines.iter().map(|(index, kind, junk)| {
+            let line = index.get(&LINES);
+            let line = match kind {
+                0..6 => wrap(*kind, line),
+                6 => line.replacen(' ', " ''", 1),
+                7 => line.replacen(' ', "  ", 2),
+                8 => format!("\t{line}"),
+                9 => line.to_ascii_uppercase(),
+                _ => line.clone(),
+            };
+            line + junk
+        });
+        each.collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn what_is_found_is_what_reading_everything_finds(text in script(), language in 0_usize..5) {
+        let languages = Languages::one(ScriptLanguage::ALL[language]);
+        let [known, everything] = [Filter::Known, Filter::Nothing].map(|filter| {
+            let mut found = Found::new(&ALL, filter);
+            found.look_at(RiskField::Content, &text, languages);
+            let place = |found: RiskMatch| (found.rule, found.line, found.column, found.nesting);
+            found.matches().into_iter().map(place).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(known, everything, "{}", text);
     }
 }
 

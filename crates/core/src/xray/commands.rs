@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, collections::VecDeque};
 
+use memchr::memmem;
+
 use super::escapes::ansi_c;
 
 /// How a text is read.
@@ -42,6 +44,7 @@ pub(super) struct Commands<'t> {
     text: &'t [u8],
     at: usize,
     dialect: Dialect,
+    classes: &'static [u8; 256],
     /// Heredocs whose bodies begin on the next line.
     due: VecDeque<Cow<'t, [u8]>>,
     /// A line has begun that may be the first of a heredoc's body.
@@ -50,6 +53,37 @@ pub(super) struct Commands<'t> {
     guesses: u8,
     /// How far no quote of this kind is closed, so that none is looked for again.
     unclosed: [usize; 5],
+}
+
+/// A byte that stands for itself in a word, whatever is beside it.
+const PLAIN: u8 = 1;
+
+/// A byte that ends a word.
+const ENDS: u8 = 2;
+
+static SHELL: [u8; 256] = classes(b" \t\r\n;|&()<>`");
+static OTHER: [u8; 256] = classes(b" \t\r\n\x0c;|&()[]{},<>=");
+
+/// A look-up costs less than comparing, for every byte of every text.
+const fn classes(ends: &[u8]) -> [u8; 256] {
+    let (mut classes, mut byte) = ([PLAIN; 256], 0_u8);
+    while byte < 0x80 {
+        let plain =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'/' | b'.' | b':');
+        classes[byte as usize] = if plain { PLAIN } else { 0 };
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < ends.len() {
+        classes[ends[at] as usize] = ENDS;
+        at += 1;
+    }
+    classes
+}
+
+/// What the ends of a line are free of when it is compared.
+fn blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
 }
 
 /// A shift in arithmetic looks like a heredoc that nothing ends. So many are looked for in vain, each time through all
@@ -62,6 +96,10 @@ impl<'t> Commands<'t> {
             text,
             at: 0,
             dialect,
+            classes: match dialect {
+                Dialect::Shell => &SHELL,
+                Dialect::Other => &OTHER,
+            },
             due: VecDeque::new(),
             line_begins: false,
             guesses: GUESSES,
@@ -84,14 +122,29 @@ impl<'t> Commands<'t> {
 
     /// The lines up to the one that is `delimiter`.
     fn heredoc(&mut self, delimiter: &[u8]) -> Option<Token<'t>> {
-        let start = self.at;
-        let mut end = start;
-        for line in self.rest().split_inclusive(|byte| *byte == b'\n') {
-            if line.trim_ascii() == delimiter {
-                self.at = end + line.len();
-                return Some(Token::Heredoc(start, end));
-            }
-            end += line.len();
+        let (start, rest) = (self.at, self.rest());
+        let ends_line = |after: &[u8]| {
+            let blanks = after.iter().position(|byte| *byte == b'\n' || !blank(*byte));
+            blanks.is_none_or(|at| after.get(at) == Some(&b'\n'))
+        };
+        let begins_line = |before: &[u8]| {
+            let blanks = before.iter().rposition(|byte| *byte == b'\n' || !blank(*byte));
+            blanks.is_none_or(|at| before.get(at) == Some(&b'\n'))
+        };
+        let alone = |at: &usize| {
+            begins_line(rest.get(..*at).unwrap_or_default())
+                && ends_line(rest.get(at + delimiter.len()..).unwrap_or_default())
+        };
+        // A line is compared without its blanks, so that no such delimiter is found.
+        if delimiter.trim_ascii().len() == delimiter.len()
+            && let Some(at) = memmem::find_iter(rest, delimiter).find(alone)
+        {
+            let before = rest.get(..at).unwrap_or_default();
+            let line = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+            self.at = start + at;
+            self.skip_line();
+            self.at += usize::from(self.peek(0).is_some());
+            return Some(Token::Heredoc(start, start + line));
         }
         self.guesses = self.guesses.saturating_sub(1);
         None
@@ -149,47 +202,17 @@ impl<'t> Commands<'t> {
     }
 
     fn ends_word(&self, byte: u8) -> bool {
-        match self.dialect {
-            Dialect::Shell => matches!(
-                byte,
-                b' ' | b'\t'
-                    | b'\r'
-                    | b'\n'
-                    | b';'
-                    | b'|'
-                    | b'&'
-                    | b'('
-                    | b')'
-                    | b'<'
-                    | b'>'
-                    | b'`'
-            ),
-            Dialect::Other => {
-                byte.is_ascii_whitespace()
-                    || matches!(
-                        byte,
-                        b';' | b'|'
-                            | b'&'
-                            | b'('
-                            | b')'
-                            | b'['
-                            | b']'
-                            | b'{'
-                            | b'}'
-                            | b','
-                            | b'<'
-                            | b'>'
-                            | b'='
-                    )
-            }
-        }
+        self.class(byte) & ENDS != 0
     }
 
-    /// Whether a byte stands for itself in a word, whatever is beside it.
-    fn plain(&self, byte: u8) -> bool {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'_' | b'/' | b'.' | b':')
-            || (!byte.is_ascii() && !self.ends_word(byte))
+    fn class(&self, byte: u8) -> u8 {
+        self.classes.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
+    /// How many bytes stand here that mean themselves, whatever is beside them.
+    fn plain(&self) -> usize {
+        let rest = self.rest();
+        rest.iter().position(|byte| self.class(*byte) & PLAIN == 0).unwrap_or(rest.len())
     }
 
     /// Adds what stands from `from` to `to` to a word; nothing is copied as long as it is one piece.
@@ -205,7 +228,10 @@ impl<'t> Commands<'t> {
     }
 
     fn word(&mut self) -> Word<'t> {
-        let mut word = Word { text: Cow::Borrowed(&[]), at: self.at, quoted: false };
+        let (at, plain) = (self.at, self.plain());
+        self.at += plain;
+        let text = self.text.get(at..self.at).unwrap_or_default();
+        let mut word = Word { text: Cow::Borrowed(text), at, quoted: false };
         while let Some(byte) = self.peek(0) {
             match byte {
                 b'\'' | b'"' => {
@@ -252,8 +278,7 @@ impl<'t> Commands<'t> {
                 }
                 _ if self.ends_word(byte) => break,
                 _ => {
-                    let plain = self.rest().iter().take_while(|byte| self.plain(**byte)).count();
-                    let length = plain.max(1);
+                    let length = self.plain().max(1);
                     self.add(&mut word, self.at, self.at + length);
                     self.at += length;
                 }
@@ -305,21 +330,22 @@ impl<'t> Commands<'t> {
             return true;
         }
         let mut inner = Vec::new();
-        let mut bytes = self.text.iter().copied().enumerate().skip(self.at + 1);
-        while let Some((at, byte)) = bytes.next() {
-            match byte {
-                byte if byte == quote => {
+        let mut at = start;
+        while let Some(rest) = self.text.get(at..)
+            && let Some(next) =
+                memchr::memchr3(quote, if escapes { b'\\' } else { quote }, line_end, rest)
+        {
+            inner.extend_from_slice(rest.get(..next).unwrap_or_default());
+            at += next;
+            match self.text.get(at..).unwrap_or_default() {
+                [byte, ..] if *byte == quote => {
                     self.at = at + 1;
                     word.quoted = true;
                     word.text.to_mut().append(&mut inner);
                     return true;
                 }
-                b'\n' if !shell => {
-                    *unclosed = at;
-                    return false;
-                }
-                b'\\' if escapes => {
-                    let next = bytes.next().map(|(_, next)| next);
+                [b'\\', after @ ..] => {
+                    let next = after.first().copied();
                     let stands_for_itself = match next {
                         Some(b'"' | b'\\' | b'$' | b'`') => !ansi,
                         Some(b'\'') => !shell,
@@ -327,11 +353,15 @@ impl<'t> Commands<'t> {
                         Some(_) | None => false,
                     };
                     if !stands_for_itself {
-                        inner.push(byte);
+                        inner.push(b'\\');
                     }
                     inner.extend(next.filter(|next| !(stands_for_itself && *next == b'\n')));
+                    at += 2;
                 }
-                byte => inner.push(byte),
+                _ => {
+                    *unclosed = at;
+                    return false;
+                }
             }
         }
         *unclosed = self.text.len();
@@ -354,6 +384,7 @@ impl<'t> Iterator for Commands<'t> {
             self.line_begins = false;
             let shell = self.dialect == Dialect::Shell;
             match self.peek(0)? {
+                b' ' | b'\t' => self.at += 1,
                 b'\n' if shell => {
                     self.at += 1;
                     self.line_begins = true;

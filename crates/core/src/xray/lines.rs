@@ -16,13 +16,16 @@ pub(super) struct Lines<'t> {
     joins: &'static [u8],
     /// Of joined lines, where a byte stands here and where it stood, wherever the two drift apart.
     drifts: Vec<(usize, usize)>,
+    /// The lines that are joined ones, from where to where.
+    pub(super) fresh: Vec<(usize, usize)>,
 }
 
 impl<'t> Lines<'t> {
     /// With line ends of one byte.
     pub(super) fn written(written: &'t [u8]) -> Self {
         if memchr::memchr(b'\r', written).is_none() {
-            return Self { written, text: Cow::Borrowed(written), joins: b"", drifts: Vec::new() };
+            let (text, drifts, fresh) = (Cow::Borrowed(written), Vec::new(), Vec::new());
+            return Self { written, text, joins: b"", drifts, fresh };
         }
         Self::without(written, b"")
     }
@@ -45,13 +48,17 @@ impl<'t> Lines<'t> {
     }
 
     fn without(written: &'t [u8], joins: &'static [u8]) -> Self {
-        let (mut left, mut drifts) = (Vec::new(), Vec::new());
+        let (mut left, mut drifts, mut seams) = (Vec::new(), Vec::new(), Vec::new());
         let mut from = 0;
         for (start, end) in removals(written, joins) {
             left.extend_from_slice(written.get(from..start).unwrap_or_default());
             from = end;
             if !joins.is_empty() {
                 drifts.push((left.len(), end));
+            }
+            // Without its line end, a line is another one.
+            if end.checked_sub(1).and_then(|last| written.get(last)) == Some(&b'\n') {
+                seams.push(left.len());
             }
         }
         let text = if from == 0 {
@@ -60,7 +67,8 @@ impl<'t> Lines<'t> {
             left.extend_from_slice(written.get(from..).unwrap_or_default());
             Cow::Owned(left)
         };
-        Self { written, text, joins, drifts }
+        let fresh = lines_with(&text, seams);
+        Self { written, text, joins, drifts, fresh }
     }
 
     pub(super) fn text(&self) -> &[u8] {
@@ -83,6 +91,29 @@ impl<'t> Lines<'t> {
         }
         origin
     }
+}
+
+/// The lines that have these offsets, which ascend; from where to where, those that touch as one.
+pub(super) fn lines_with(
+    text: &[u8],
+    offsets: impl IntoIterator<Item = usize>,
+) -> Vec<(usize, usize)> {
+    let mut lines: Vec<(usize, usize)> = Vec::new();
+    for offset in offsets {
+        let last = lines.last().map_or(0, |(_, end)| *end);
+        if offset < last {
+            continue;
+        }
+        let before = text.get(last..offset).unwrap_or_default();
+        let start = memchr::memrchr(b'\n', before).map_or(last, |end| last + end + 1);
+        let after = text.get(offset..).unwrap_or_default();
+        let end = memchr::memchr(b'\n', after).map_or(text.len(), |end| offset + end + 1);
+        match lines.last_mut() {
+            Some((_, last)) if *last == start => *last = end,
+            Some(_) | None => lines.push((start, end)),
+        }
+    }
+    lines
 }
 
 /// What is left out of `text`, in order: from where to where.

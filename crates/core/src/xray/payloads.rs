@@ -14,8 +14,12 @@ use super::{
 };
 
 /// Collects what `text` wraps; gives its commands back.
-pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Payload<'t>>) -> Read {
-    let mut read = Read::default();
+pub(super) fn payloads<'t>(
+    text: &'t [u8],
+    dialect: Dialect,
+    found: &mut Vec<Payload<'t>>,
+) -> Read<'t> {
+    let mut read = Read::new(text);
     let mut piped: Vec<Word<'t>> = Vec::new();
     let mut words: Vec<Word<'t>> = Vec::new();
     let mut tokens = Commands::new(text, dialect);
@@ -33,18 +37,27 @@ pub(super) fn payloads<'t>(text: &'t [u8], dialect: Dialect, found: &mut Vec<Pay
                 found.push(Payload { text, languages: Languages::ALL, at: start });
             }
             end @ (Some(Token::End(_)) | None) => {
-                command(&words, dialect, found);
+                let inner = match dialect {
+                    Dialect::Shell => started::started(&words),
+                    Dialect::Other => &words,
+                };
+                command(&words, inner, dialect, found);
                 if let Some((_, [first, ..])) = piped.split_first()
                     && let Some(languages) = runs(&words)
                 {
-                    let mut text = Vec::new();
+                    let said = joined(piped.get(1..).unwrap_or_default());
                     // `printf` and `echo -e` make line ends and more of escapes.
-                    let said = piped.get(1..).unwrap_or_default();
-                    escapes::ansi_c(&joined(said), &mut text);
+                    let text = if memchr::memchr(b'\\', &said).is_some() {
+                        let mut text = Vec::with_capacity(said.len());
+                        escapes::ansi_c(&said, &mut text);
+                        text
+                    } else {
+                        said
+                    };
                     found.push(Payload { text: Cow::Owned(text), languages, at: first.at });
                 }
                 if dialect == Dialect::Shell {
-                    read.push(&words, &piped, matches!(end, Some(Token::End(true))));
+                    read.push(&words, inner, &piped, matches!(end, Some(Token::End(true))));
                 }
                 match end {
                     Some(Token::End(true)) => piped = std::mem::take(&mut words),
@@ -99,9 +112,14 @@ pub(super) fn ticks<'t>(text: &'t [u8], found: &mut Vec<Payload<'t>>) {
 const ARGUMENTS: usize = 16;
 
 /// What one command hands on.
-fn command<'t>(words: &[Word<'t>], dialect: Dialect, found: &mut Vec<Payload<'t>>) {
+fn command<'t>(
+    words: &[Word<'t>],
+    inner: &[Word<'t>],
+    dialect: Dialect,
+    found: &mut Vec<Payload<'t>>,
+) {
     if dialect == Dialect::Shell
-        && let Some(text) = started::text(words)
+        && let Some(text) = started::text(inner)
         && let Some(first) = text.first()
     {
         let languages = Languages::one(ScriptLanguage::Shell);
@@ -182,6 +200,15 @@ fn runs(words: &[Word<'_>]) -> Option<Languages> {
 
 /// The interpreter that a word names, with or without its folder, version and `.exe`.
 fn interpreter(word: &[u8]) -> Option<(Interpreter, Languages)> {
+    // Most words end like none of them, with or without a version.
+    let [.., before, last] = word else { return None };
+    let ends = matches!(
+        &[before | 0x20, last | 0x20],
+        b"sh" | b"su" | b"er" | b"pt" | b"on" | b"py" | b"rl" | b"ll" | b"md" | b"xe"
+    );
+    if !ends && !last.is_ascii_digit() && *last != b'.' && !last.is_ascii_whitespace() {
+        return None;
+    }
     let folder = memchr::memrchr2(b'/', b'\\', word).map_or(0, |folder| folder + 1);
     let name = word.get(folder..)?;
     // Longer than any; keeps the cost of a long word constant.
@@ -231,6 +258,27 @@ fn hands_on(interpreter: Interpreter, option: &[u8]) -> bool {
 
 /// Whether a word makes text of what follows it run.
 fn evaluates(word: &[u8]) -> bool {
+    // Most words end like none of them.
+    let [.., before, last] = word else { return false };
+    if !matches!(
+        &[before | 0x20, last | 0x20],
+        b"al"
+            | b"ap"
+            | b"vp"
+            | b"lp"
+            | b"qx"
+            | b"ec"
+            | b"em"
+            | b"en"
+            | b"un"
+            | b"ll"
+            | b"ut"
+            | b"wn"
+            | b"ex"
+            | b"on"
+    ) {
+        return false;
+    }
     let before = memchr::memrchr3(b'.', b':', b'>', word).map_or(0, |sign| sign + 1);
     let name = word.get(before..).unwrap_or_default();
     // No other letters begin one of them.

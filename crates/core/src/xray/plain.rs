@@ -5,13 +5,15 @@
 
 use esbgate_model::ScriptLanguage;
 
-use super::Languages;
+use super::{Languages, lines::lines_with};
 
 /// A text that says the same in fewer signs.
 pub(super) struct Plain {
     pub(super) text: Vec<u8>,
     /// Where a byte stands here and where it stood, wherever the two drift apart.
     drifts: Vec<(usize, usize)>,
+    /// The lines that have fewer signs, from where to where.
+    pub(super) fresh: Vec<(usize, usize)>,
 }
 
 impl Plain {
@@ -21,7 +23,7 @@ impl Plain {
             return None;
         }
         let signs = Signs::of(languages);
-        let mut plain = Self { text: Vec::new(), drifts: Vec::new() };
+        let mut plain = Self { text: Vec::new(), drifts: Vec::new(), fresh: Vec::new() };
         let (mut at, mut copied) = (0, 0);
         while let Some(rest) = written.get(at..) {
             let Some(next) = rest.iter().position(|byte| signs.may_begin(*byte)) else { break };
@@ -40,6 +42,7 @@ impl Plain {
             return None;
         }
         plain.text.extend_from_slice(written.get(copied..).unwrap_or_default());
+        plain.fresh = lines_with(&plain.text, plain.drifts.iter().map(|(here, _)| *here));
         Some(plain)
     }
 

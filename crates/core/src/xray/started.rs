@@ -44,6 +44,24 @@ const STARTERS: [(&[u8], &[u8], usize); 33] = [
 const TEXT_STARTERS: [(&[u8], &[u8], usize); 2] =
     [(b"ssh", b"bcDEeFIiJLlmOopQRSWw", 1), (b"watch", b"nq", 0)];
 
+/// Of each first byte, the lengths of the names of starters that begin with it, as bits.
+static LENGTHS: [u16; 256] = {
+    let (mut lengths, mut at) = ([0; 256], 0);
+    while at < STARTERS.len() {
+        let name = STARTERS[at].0;
+        lengths[name[0] as usize] |= 1 << name.len();
+        at += 1;
+    }
+    lengths
+};
+
+/// What is known of a program that starts another one. Most words are none, as their length and first byte show.
+fn starter(program: &[u8]) -> Option<&'static (&'static [u8], &'static [u8], usize)> {
+    let lengths = LENGTHS.get(usize::from(*program.first()?))?;
+    let may = program.len() < 16 && lengths & (1 << program.len()) != 0;
+    STARTERS.iter().filter(|_| may).find(|(known, ..)| *known == program)
+}
+
 /// A word without the folder before its last part, and in the command's own spelling.
 pub(super) fn name(word: &[u8]) -> &[u8] {
     let name = memchr::memrchr(b'/', word).and_then(|folder| word.get(folder + 1..));
@@ -66,8 +84,7 @@ pub(super) fn started<'w, 't>(mut words: &'w [Word<'t>]) -> &'w [Word<'t>] {
             continue;
         }
         let program = name(&first.text);
-        let known = STARTERS.iter().find(|(known, ..)| *known == program);
-        let Some((_, valued, operands)) = known else { break };
+        let Some((_, valued, operands)) = starter(program) else { break };
         match after_options(rest, valued, *operands) {
             [] => break,
             after => words = after,
@@ -76,9 +93,10 @@ pub(super) fn started<'w, 't>(mut words: &'w [Word<'t>]) -> &'w [Word<'t>] {
     words
 }
 
-/// The words that another host's shell, or one that is started again and again, reads as one text.
-pub(super) fn text<'w, 't>(words: &'w [Word<'t>]) -> Option<&'w [Word<'t>]> {
-    let (first, rest) = started(words).split_first()?;
+/// The words of a program that is started in the end that another host's shell, or one that is started again and
+/// again, reads as one text.
+pub(super) fn text<'w, 't>(started: &'w [Word<'t>]) -> Option<&'w [Word<'t>]> {
+    let (first, rest) = started.split_first()?;
     let program = name(&first.text);
     let known = TEXT_STARTERS.iter().find(|(known, ..)| *known == program);
     let (_, valued, operands) = known?;

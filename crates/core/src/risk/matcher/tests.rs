@@ -80,7 +80,7 @@ proptest! {
     fn what_is_found_is_what_each_pattern_alone_finds(text in text()) {
         let text = text.as_bytes();
         let mut wanted = vec![true; ALL.patterns.len()];
-        let mut found = ALL.matcher.look(text, &mut wanted);
+        let mut found = ALL.matcher.look(text, Fresh::All, &mut Vec::new(), &mut wanted);
         found.sort_unstable();
         let alone = ALL.patterns.iter().enumerate().filter(|(_, pattern)| pattern.is_match(text));
         let rules: Vec<_> = alone.map(|(rule, _)| rule).collect();
@@ -90,6 +90,6 @@ proptest! {
             let start = |found: regex::bytes::Match<'_>| found.start();
             prop_assert_eq!(pattern.find_at(text, from).map(start), pattern.find(text).map(start));
         }
-        prop_assert!(ALL.matcher.look(text, &mut vec![false; ALL.patterns.len()]).is_empty());
+        prop_assert!(ALL.matcher.look(text, Fresh::All, &mut Vec::new(), &mut vec![false; ALL.patterns.len()]).is_empty());
     }
 }
