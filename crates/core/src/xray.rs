@@ -32,7 +32,7 @@ pub(crate) const MOST_BYTES: usize = 8 << 20;
 /// What the payloads of a text may come to: four times its bytes, and so much more.
 const SPARE_BYTES: usize = 64 << 10;
 
-/// What a payload counts as besides its bytes, so that many small ones are bounded too.
+/// What a payload counts as besides its bytes: reading it costs what so many more bytes would, however small it is.
 const EACH: usize = 256;
 
 /// A set of script languages.

@@ -15,9 +15,6 @@ const TEXTS: usize = 64;
 /// A text of so many bytes is rare enough: of two such choices the one with fewer texts is better.
 const RARE: usize = 6;
 
-/// A text that opens a line and has so many bytes, with the end of the line before it, is rarer than any other.
-const OPENING: usize = 4;
-
 /// Texts in small letters, of which at least one stands in each match, in whatever letters; none if there are no such.
 /// A text that begins with a line end may stand without it at the very start.
 pub(super) fn required(pattern: &Hir) -> Option<Vec<Vec<u8>>> {
@@ -35,8 +32,9 @@ pub(super) fn required(pattern: &Hir) -> Option<Vec<Vec<u8>>> {
     let known = (0..parts.len()).filter_map(|from| beginnings(parts.get(from..)?));
     known.max_by_key(|texts| {
         let shortest = texts.iter().map(Vec::len).min().unwrap_or(0);
-        let opens = shortest >= OPENING && texts.iter().all(|text| text.starts_with(b"\n"));
-        (opens, shortest.min(RARE), Reverse(texts.len()))
+        // A text that opens a line is rarer than the same one anywhere.
+        let opens = texts.iter().all(|text| text.starts_with(b"\n"));
+        (shortest.min(RARE), opens, Reverse(texts.len()))
     })
 }
 

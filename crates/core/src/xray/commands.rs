@@ -386,7 +386,9 @@ impl<'t> Iterator for Commands<'t> {
             match self.peek(0)? {
                 b' ' | b'\t' => self.at += 1,
                 b'\n' if shell => {
-                    self.at += 1;
+                    // Empty lines end nothing more, unless a heredoc has them.
+                    let ends = self.rest().iter().take_while(|byte| **byte == b'\n').count();
+                    self.at += if self.due.is_empty() { ends } else { 1 };
                     self.line_begins = true;
                     return Some(Token::End(false));
                 }
