@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::{
     boot_check::boot,
-    boot_spec::{BootSpec, Durability},
+    boot_spec::{BootSpec, Durability, JournalMode},
     lookup::{Lookup, beside},
     policy_document::Grounds,
     problem::{Faults, Problem},
@@ -152,8 +152,22 @@ pub struct JournalOptions {
     pub dir: Box<str>,
     /// When a record counts as kept.
     pub durability: Durability,
+    /// What happens without a record.
+    pub mode: JournalMode,
     /// Keys the hashes in records.
     pub hmac_key: Secret,
+    /// The keys before it.
+    pub previous_keys: Vec<Secret>,
+    /// Bytes of a segment.
+    pub segment_bytes: u64,
+    /// The time of a segment.
+    pub segment_time: Duration,
+    /// How long records are held.
+    pub retain_time: Duration,
+    /// Bytes of all segments.
+    pub retain_bytes: u64,
+    /// The file of the witness.
+    pub witness: Option<Box<str>>,
     /// The name of this gateway in records.
     pub node: Option<Box<str>>,
 }

@@ -12,9 +12,9 @@ use ipnet::IpNet;
 
 use crate::{
     boot::{Boot, JournalOptions, Limits, LoginOptions},
-    boot_spec::{BootSpec, CredentialSpec, JournalSpec, KindSpec, LimitsSpec, LoginSpec, ModeSpec},
+    boot_spec::{BootSpec, CredentialSpec, JournalSpec, KindSpec, LimitsSpec, LoginSpec},
     listen_check::{listeners, socket_file, tcp},
-    lookup::{Lookup, beside, secret, text},
+    lookup::{Lookup, Source, beside, secret, text},
     node::Spanned,
     problem::Faults,
     units::{Size, Span},
@@ -144,18 +144,80 @@ fn journal(
     port: &dyn Lookup,
     faults: &mut Faults<'_>,
 ) -> Option<JournalOptions> {
-    let key = secret(&spec.hmac_key, port, "journal.hmac_key", faults)?;
+    let (key, previous) = hmac_keys(spec, port, faults)?;
+    let size = |said: &Option<Spanned<Size>>, ours: u64| said.as_ref().map_or(ours, |s| s.value.0);
+    let segment_bytes = size(&spec.segment.bytes, 128 << 20);
+    let retain_bytes = size(&spec.retain.bytes, 50 << 30);
+    if retain_bytes / 4 < segment_bytes
+        && let Some(at) = spec.retain.bytes.as_ref().or(spec.segment.bytes.as_ref())
+    {
+        let why = "retain.bytes is under four times segment.bytes: closed segments alone make room";
+        faults.add(at, "journal", why);
+    }
+    let time = spec.segment.time.map_or(Duration::from_secs(3600), |span| span.0);
+    if time.is_zero() {
+        faults.add(&spec.dir, "journal.segment.time", "the time must not be 0");
+    }
+    let days = spec.retain.days.as_ref().map_or(400, |days| days.value);
+    if let Some(at) = spec.retain.days.as_ref().filter(|it| !(1..=MOST_DAYS).contains(&it.value)) {
+        faults.add(at, "journal.retain.days", format!("expected 1 to {MOST_DAYS} days"));
+    }
+    let dir = beside(faults.texts.name(spec.dir.place), &spec.dir.value);
+    let witness =
+        spec.witness.as_ref().map(|said| beside(faults.texts.name(said.place), &said.value));
+    Some(JournalOptions {
+        dir: dir.into(),
+        durability: spec.durability,
+        mode: spec.mode,
+        hmac_key: key,
+        previous_keys: previous,
+        segment_bytes,
+        segment_time: time,
+        retain_time: Duration::from_secs(u64::from(days) * 86_400),
+        retain_bytes,
+        witness: witness.map(Into::into),
+        node: spec.node.as_ref().map(|node| node.value.as_str().into()),
+    })
+}
+
+/// A hundred years.
+const MOST_DAYS: u32 = 36_500;
+
+/// The key in use and those before it.
+fn hmac_keys(
+    spec: &JournalSpec,
+    port: &dyn Lookup,
+    faults: &mut Faults<'_>,
+) -> Option<(Secret, Vec<Secret>)> {
+    const PATH: &str = "journal.hmac_key";
+    let said = &spec.hmac_key;
+    let short = |name: &Spanned<String>| Spanned { place: name.place, value: name.value.clone() };
+    let env = said.env.as_ref().map(|name| Source::Env(short(name)));
+    let file = said.file.as_ref().map(|name| Source::File(short(name)));
+    let current = match (env, file, &said.current) {
+        (Some(short), None, None) | (None, Some(short), None) => key(&short, spec, port, faults),
+        (None, None, Some(current)) => key(current, spec, port, faults),
+        (None, None, None) => faults.none(&spec.dir, PATH, "name a key: {file: PATH}"),
+        (Some(_), Some(_), _) | (Some(_), _, Some(_)) | (_, Some(_), Some(_)) => {
+            faults.none(&spec.dir, PATH, "name one key in use: env, file or current")
+        }
+    };
+    let previous = said.previous.iter().map(|source| key(source, spec, port, faults));
+    let previous: Vec<_> = previous.collect();
+    Some((current?, previous.into_iter().collect::<Option<_>>()?))
+}
+
+fn key(
+    source: &Source,
+    spec: &JournalSpec,
+    port: &dyn Lookup,
+    faults: &mut Faults<'_>,
+) -> Option<Secret> {
+    let key = secret(source, port, "journal.hmac_key", faults)?;
     if key.len() < 32 {
         return faults.none(&spec.dir, "journal.hmac_key", "hmac_key has fewer than 32 bytes");
     }
-    // The one mode there is; another is refused by its name.
-    let ModeSpec::Strict = spec.mode;
-    Some(JournalOptions {
-        dir: beside(faults.texts.name(spec.dir.place), &spec.dir.value).into(),
-        durability: spec.durability,
-        hmac_key: Secret::new(key),
-        node: spec.node.as_ref().map(|node| node.value.as_str().into()),
-    })
+    Some(Secret::new(key))
 }
 
 /// The folder of what is remembered; not within the journal, where each folder is a start.

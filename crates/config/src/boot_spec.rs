@@ -222,13 +222,15 @@ pub enum Durability {
     Written,
 }
 /// What happens without a record.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ModeSpec {
+pub enum JournalMode {
     /// No execution.
     #[default]
     Strict,
+    /// Execution all the same; what is on no record is counted.
+    BestEffort,
 }
 spec! {
     /// The journal.
@@ -239,13 +241,57 @@ spec! {
         /// When a record counts as kept: on the disk, or with the operating system.
         #[cfg_attr(test, schemars(extend("default" = "synced")))]
         #[serde(default)] durability: Durability,
-        /// Without a record nothing is executed.
+        /// Without a record nothing is executed; `best_effort` executes all the same, and counts what is on no record.
         #[cfg_attr(test, schemars(extend("default" = "strict")))]
-        #[serde(default)] mode: ModeSpec,
-        /// At least 32 bytes; keys the hashes in records.
-        hmac_key: Source,
+        #[serde(default)] mode: JournalMode,
+        /// Keys the hashes in records: `{env: NAME}` or `{file: PATH}` of at least 32 bytes, or `current` and `previous`.
+        hmac_key: HmacKeySpec,
         /// This gateway's name in records; without it the machine's.
         node: Option<Spanned<String>>,
+        /// When a segment is closed and followed by another.
+        #[serde(default)] segment: SegmentSpec,
+        /// How much is held.
+        #[serde(default)] retain: RetainSpec,
+        /// The file that says how far the journal goes, on another disk for example; without it `HEAD` in `dir`.
+        #[cfg_attr(test, schemars(with = "Option<form::Path>"))]
+        witness: Option<Spanned<String>>,
+    }
+}
+spec! {
+    /// Keys of the hashes in records, at least 32 bytes each.
+    HmacKeySpec {
+        /// The one in use, in an environment variable.
+        env: Option<Spanned<String>>,
+        /// The one in use, in a file.
+        file: Option<Spanned<String>>,
+        /// The one in use, where there are others.
+        current: Option<Source>,
+        /// Those before it: values are looked up under them too.
+        #[serde(default)] previous: Vec<Source>,
+    }
+}
+spec! {
+    /// When a segment of the journal is closed.
+    #[derive(Default)]
+    SegmentSpec {
+        /// Once it holds as many bytes.
+        #[cfg_attr(test, schemars(extend("default" = "128MiB")))]
+        bytes: Option<Spanned<Size>>,
+        /// Once its first record is as old.
+        #[cfg_attr(test, schemars(extend("default" = "1h")))]
+        time: Option<Span>,
+    }
+}
+spec! {
+    /// How much of the journal is held.
+    #[derive(Default)]
+    RetainSpec {
+        /// Segments whose records are all older are removed.
+        #[cfg_attr(test, schemars(range(min = 1, max = 36500), extend("default" = 400)))]
+        days: Option<Spanned<u32>>,
+        /// The bound of all segments, at least four times `segment.bytes`; the oldest are removed to stay below.
+        #[cfg_attr(test, schemars(extend("default" = "50GiB")))]
+        bytes: Option<Spanned<Size>>,
     }
 }
 spec! {

@@ -51,7 +51,7 @@ pub use self::{
         Boot, BootDocument, JournalOptions, Limits, ListenAddress, ListenTls, Listener,
         LoginOptions,
     },
-    boot_spec::Durability,
+    boot_spec::{Durability, JournalMode},
     call::{Call, Proof},
     diff::{Change, Effect},
     ends::{ExemptUser, ExemptionEnd, KeyEnd},

@@ -18,8 +18,6 @@ const TABLE: &[Reserved] = &[
     // esbgate.yaml
     reserve("upstream", "fleet", "each gateway counts alone: give each its share of the budgets"),
     reserve("esb-legacy", "apigateway", "write esb, or esb-legacy for bk-paas 2.x"),
-    reserve("hmac_key", "retain", "remove old folders below `dir` by a job of your own"),
-    reserve("strict", "best_effort", "write strict: without a record nothing is executed"),
     // policy.yaml
     reserve("acts_as", "execution", "every call is sent as one; take the key out"),
 ];

@@ -23,3 +23,18 @@ pub struct AdminRecord<'a> {
     /// `done`, or why not.
     pub result: &'static str,
 }
+
+/// A look for records by a value that they have as a keyed hash. Never has the value.
+#[derive(Debug)]
+pub struct LookupRecord<'a> {
+    /// The field.
+    pub field: &'a str,
+    /// The keys under which the value was hashed.
+    pub key_ids: &'a [&'a str],
+    /// Records that have it.
+    pub matches: u64,
+    /// Who asked.
+    pub peer: AdminPeer,
+    /// `done`, or why not.
+    pub result: &'static str,
+}

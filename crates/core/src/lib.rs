@@ -43,7 +43,7 @@ mod user_pattern;
 mod xray;
 
 pub use self::{
-    admin::{AdminPeer, AdminRecord},
+    admin::{AdminPeer, AdminRecord, LookupRecord},
     admit::{Admit, AdmittedCall},
     answer::{Anomaly, Departed, NoAnswer, NotSent, Pending, UpstreamAnswer},
     authenticate::{Authenticate, AuthenticatedCall, Principal, UserProof},
@@ -63,7 +63,7 @@ pub use self::{
     metrics::{
         AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics, NAMED_APPS,
         NextPolicyMetrics, OutcomeClass, RecordKind, ReloadMetrics, RiskMetrics, ShadowMetrics,
-        ShadowResult, UpstreamMetrics, UpstreamResult,
+        ShadowResult, Tampered, Unrecorded, UpstreamMetrics, UpstreamResult,
     },
     network::Network,
     once::{FreshCall, Once},

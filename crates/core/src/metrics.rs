@@ -26,7 +26,7 @@ use crate::Grant;
 
 pub use self::{
     apps::NAMED_APPS,
-    journal::{JournalMetrics, RecordKind},
+    journal::{JournalMetrics, RecordKind, Tampered, Unrecorded},
     login::{CacheResult, LoginMetrics, LoginResult},
     next_policy::{NextPolicyMetrics, ShadowResult},
     reload::ReloadMetrics,

@@ -54,7 +54,7 @@ impl Monitor {
     fn ready(&self) -> Response<Bytes> {
         if self.stopping.is_cancelled() {
             text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-        } else if !self.journal.writable() {
+        } else if !self.journal.takes_calls() {
             text(StatusCode::SERVICE_UNAVAILABLE, "journal takes no records\n")
         } else {
             text(StatusCode::OK, "ok\n")

@@ -1,31 +1,29 @@
 //! The journal as callers see it: serialises, queues and waits for the writer.
 
 use std::{
-    collections::VecDeque,
-    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{self, Sender},
     },
     time::Duration,
 };
 
 use esbgate_core::{
-    AdminRecord, Clock, Intent, Journal, JournalDown, JournalMetrics, OutcomeRecord, RecordKind,
-    RefusalRecord, ReloadRecord, Rooms, ShadowRecord, Ticket,
+    AdminRecord, Clock, Intent, Journal, JournalDown, JournalMetrics, LookupRecord, OutcomeRecord,
+    RecordKind, RefusalRecord, ReloadRecord, Room, Rooms, ShadowRecord, Ticket,
 };
-use esbgate_model::{Secret, hex};
 use tokio::sync::oneshot;
 
 use crate::{
-    keyed::HashKey,
-    line::{self, StartLine},
-    segment::{self, OpenFile, Segment},
+    keyed::Keys,
+    line,
+    options::{Mode, OpenError, Options},
+    segment::{self, OpenFile},
     unmade::Unmade,
     unproved::{Caller, Unproved},
-    writer::{Entry, Message, Noted, Writer},
+    writer::{Entry, Message},
 };
 
 /// Most refusals that wait to be written.
@@ -33,69 +31,27 @@ pub(crate) const REFUSALS: u64 = 1024;
 /// Longest wait for the `stop` record.
 const STOP: Duration = Duration::from_secs(5);
 
-/// When a record counts as kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// The kernel has it: survives the process.
-    Written,
-    /// The disk has it: survives the machine.
-    Synced,
-}
-
-/// How a journal is opened.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The folder of all boots; made if it is not there.
-    pub dir: PathBuf,
-    /// When a record counts as kept.
-    pub durability: Durability,
-    /// The key of the hashes that stand for secrets.
-    pub hmac_key: Secret,
-    /// The name of this gateway.
-    pub node: String,
-    /// The version of the gateway.
-    pub version: &'static str,
-    /// Most intents without an outcome.
-    pub open_intents: u64,
-}
-
-/// The journal cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder cannot be made or read.
-    #[error("cannot use the journal folder {}", .0.display())]
-    Folder(PathBuf, #[source] io::Error),
-    /// The first segment cannot be made.
-    #[error("cannot make a segment in {}", .0.display())]
-    Segment(PathBuf, #[source] io::Error),
-    /// The `start` record cannot be written.
-    #[error("cannot write the start record")]
-    Start(#[from] JournalDown),
-    /// No name for this boot or no text for its record.
-    #[error("cannot name this boot")]
-    Boot,
-    /// The thread cannot be started.
-    #[error("cannot start the writer")]
-    Thread(#[source] io::Error),
-}
-
 /// A journal in a folder. Clones share it; the last one writes `stop`.
 #[derive(Clone)]
 pub struct FileJournal(Arc<Shared>);
 
-struct Shared {
-    queue: Sender<Message>,
-    key: HashKey,
-    clock: Arc<dyn Clock>,
-    metrics: JournalMetrics,
-    writable: Arc<AtomicBool>,
-    intents: Rooms,
-    open_intents: u64,
-    refusals: Rooms,
-    unproved: Unproved,
+pub(crate) struct Shared {
+    pub(crate) queue: Sender<Message>,
+    pub(crate) keys: Keys,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: JournalMetrics,
+    pub(crate) mode: Mode,
+    pub(crate) writable: Arc<AtomicBool>,
+    pub(crate) full: Arc<AtomicBool>,
+    pub(crate) intents: Rooms,
+    pub(crate) open_intents: u64,
+    pub(crate) refusals: Rooms,
+    /// Refusals that found no place, for the writer's next `loss` record.
+    pub(crate) crowded: Arc<AtomicU64>,
+    pub(crate) unproved: Arc<Unproved>,
     /// The sums of one minute are queued at a time, so their queue is bounded too.
-    minutes: Rooms,
-    path: PathBuf,
+    pub(crate) minutes: Rooms,
+    pub(crate) path: PathBuf,
 }
 
 impl FileJournal {
@@ -114,54 +70,29 @@ impl FileJournal {
         metrics: JournalMetrics,
         open: OpenFile,
     ) -> Result<Self, OpenError> {
-        let boot = boot_name(&*clock).ok_or(OpenError::Boot)?;
-        let folder = |error| OpenError::Folder(options.dir.clone(), error);
-        segment::make_dir(&options.dir, true).map_err(folder)?;
-        let predecessor = newest_boot(&options.dir).map_err(folder)?;
-        let path = options.dir.join(&boot);
-        segment::make_dir(&path, false).map_err(folder)?;
-        let segment = Segment::create(&path, options.durability == Durability::Synced, open)
-            .map_err(|error| OpenError::Segment(path.clone(), error))?;
-        let writable = Arc::new(AtomicBool::new(true));
-        let intents = Rooms::default();
-        let mut writer = Writer {
-            segment,
-            clock: Arc::clone(&clock),
-            metrics: metrics.clone(),
-            writable: Arc::clone(&writable),
-            intents: intents.clone(),
-            origin: origin(&options.node, &boot).ok_or(OpenError::Boot)?,
-            next: 1,
-            buffer: Vec::new(),
-            kinds: Vec::new(),
-            refusals: VecDeque::new(),
-        };
-        let start = StartLine { version: options.version, predecessor: predecessor.as_deref() };
-        let members = line::members(&start).map_err(|_| OpenError::Boot)?;
-        writer.add(&Entry { kind: RecordKind::Start, time: clock.now().wall, members });
-        writer.commit()?;
-        let queue = spawn(writer).map_err(OpenError::Thread)?;
-        let key = HashKey::new(&options.hmac_key);
-        let (open_intents, refusals) = (options.open_intents, Rooms::default());
-        Ok(Self(Arc::new(Shared {
-            queue,
-            key,
-            clock,
-            metrics,
-            writable,
-            intents,
-            open_intents,
-            refusals,
-            unproved: Unproved::default(),
-            minutes: Rooms::default(),
-            path,
-        })))
+        crate::open::open(options, clock, metrics, open)
     }
 
-    /// Whether the last write succeeded.
+    pub(crate) fn of(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// Whether the last write succeeded, and the bound leaves room for calls.
     #[must_use]
     pub fn writable(&self) -> bool {
-        self.0.writable.load(Ordering::Relaxed)
+        self.0.writable.load(Ordering::Relaxed) && !self.0.full.load(Ordering::Relaxed)
+    }
+
+    /// Whether calls are made: without records too where the journal does its best and no more.
+    #[must_use]
+    pub fn takes_calls(&self) -> bool {
+        self.0.mode == Mode::BestEffort || self.writable()
+    }
+
+    /// The keys of the hashes in records, for a look-up.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     /// The folder of this boot.
@@ -187,8 +118,11 @@ impl FileJournal {
     /// Notes what a next policy would decide otherwise. Never waits: it queues where refusals do, so it takes no room
     /// from what is awaited, and is counted as lost when too many wait.
     pub fn differ(&self, record: &ShadowRecord<'_>) {
-        let noted = || self.0.entry(RecordKind::Shadow, line::shadow(record));
-        if !self.0.note(record.count, noted) {
+        let queued = self.0.note(
+            || self.0.entry(RecordKind::Shadow, line::shadow(record)),
+            |entry, room| Message::Shadow(entry, record.count, room),
+        );
+        if !queued {
             self.differences_lost(record.count);
         }
     }
@@ -196,6 +130,12 @@ impl FileJournal {
     /// Counts differences that no record will stand for.
     pub fn differences_lost(&self, count: u64) {
         self.0.metrics.differences_lost(count);
+    }
+
+    /// Returns once a look-up is as durable as the journal promises. Few are asked for at a time.
+    pub async fn lookup(&self, record: &LookupRecord<'_>) -> Result<(), JournalDown> {
+        let entry = self.0.entry(RecordKind::Lookup, line::lookup(record)).ok_or(JournalDown)?;
+        self.done(entry).await
     }
 
     async fn done(&self, entry: Entry) -> Result<(), JournalDown> {
@@ -225,37 +165,25 @@ impl Shared {
         Some(Entry { kind, time: self.clock.now().wall, members })
     }
 
-    /// Queues a record that nobody waits for, if there is room; it stands for `count` events.
-    fn note(&self, count: u64, entry: impl FnOnce() -> Option<Entry>) -> bool {
-        let queued = self.refusals.take(REFUSALS).and_then(|room| {
-            let noted = Noted { entry: entry()?, count, room: Some(room) };
-            self.queue.send(Message::Refusal(noted)).ok()
-        });
-        queued.is_some()
+    /// Queues a record that nobody waits for, if there is room.
+    fn note(
+        &self,
+        entry: impl FnOnce() -> Option<Entry>,
+        message: impl FnOnce(Entry, Room) -> Message,
+    ) -> bool {
+        let room = self.refusals.take(REFUSALS);
+        room.is_some_and(|room| {
+            entry().is_some_and(|entry| self.queue.send(message(entry, room)).is_ok())
+        })
     }
 
     fn sum_up(&self) {
         let Some(minute) = self.minutes.take(1) else { return };
-        let mut lost = 0;
-        let mut sums: Vec<_> = self
-            .unproved
-            .take()
-            .into_iter()
-            .filter_map(|((caller, code), sum)| {
-                let members = line::refusal_sum(caller, code, sum);
-                let entry = self.entry(RecordKind::Refusal, members);
-                lost += if entry.is_none() { sum.count } else { 0 };
-                Some(Noted { entry: entry?, count: sum.count, room: None })
-            })
-            .collect();
-        if let Some(last) = sums.last_mut() {
-            last.room = Some(minute);
+        let sums = self.unproved.take();
+        let lost = sums.iter().map(|(_, sum)| sum.count).sum();
+        if lost > 0 && self.queue.send(Message::Sums(sums, minute)).is_err() {
+            self.metrics.refusals_lost(lost);
         }
-        let queued = sums.iter().map(|noted| noted.count).sum::<u64>();
-        if queued > 0 && self.queue.send(Message::Sums(sums)).is_err() {
-            lost += queued;
-        }
-        self.metrics.refusals_lost(lost);
     }
 
     fn stop(&self) -> Result<(), JournalDown> {
@@ -285,19 +213,17 @@ impl Journal for FileJournal {
     async fn intend(&self, intent: &Intent<'_>) -> Result<Ticket, JournalDown> {
         let shared = &*self.0;
         let room = shared.intents.take(shared.open_intents).ok_or(JournalDown)?;
-        let members = line::intent(intent, &shared.key);
+        let members = line::intent(intent, shared.keys.current());
         let entry = shared.entry(RecordKind::Intent, members).ok_or(JournalDown)?;
-        let (waiter, told) = oneshot::channel();
-        let message = Message::Intent(entry, room, waiter);
-        shared.queue.send(message).map_err(|_| JournalDown)?;
-        let ticket = told.await.unwrap_or(Err(JournalDown))?;
         let unmade = Unmade {
             queue: shared.queue.clone(),
             clock: Arc::clone(&shared.clock),
             request_id: intent.request_id.into(),
-            intent: ticket.sequence(),
         };
-        Ok(ticket.on_release(move |room| unmade.record(room)))
+        let (waiter, told) = oneshot::channel();
+        let message = Message::Intent(entry, room, unmade, waiter);
+        shared.queue.send(message).map_err(|_| JournalDown)?;
+        told.await.unwrap_or(Err(JournalDown))
     }
 
     async fn settle(&self, ticket: Ticket, outcome: &OutcomeRecord<'_>) -> Result<(), JournalDown> {
@@ -316,44 +242,10 @@ impl Journal for FileJournal {
             let caller = refusal.peer.map_or(Caller::Socket, |peer| Caller::Network(peer.into()));
             return shared.unproved.add(caller, refusal.code_name, refusal.received_at.wall);
         };
-        let noted = || shared.entry(RecordKind::Refusal, line::refusal(refusal, app));
-        if !shared.note(1, noted) {
+        let entry = || shared.entry(RecordKind::Refusal, line::refusal(refusal, app));
+        if !shared.note(entry, Message::Refusal) {
             shared.metrics.refusals_lost(1);
+            shared.crowded.fetch_add(1, Ordering::Relaxed);
         }
     }
-}
-
-/// Starts the thread; it ends with `stop` or with the last sender.
-fn spawn(writer: Writer) -> io::Result<Sender<Message>> {
-    let (queue, messages) = mpsc::channel();
-    std::thread::Builder::new().name("journal".into()).spawn(move || writer.run(messages))?;
-    Ok(queue)
-}
-
-/// A name that sorts by time and is not met twice.
-fn boot_name(clock: &dyn Clock) -> Option<String> {
-    let mut random = [0; 4];
-    aws_lc_rs::rand::fill(&mut random).ok()?;
-    let time = clock.now().wall.strftime("%Y%m%dT%H%M%S.%6fZ").to_string();
-    Some(format!("{time}-{}", hex(&random)))
-}
-
-fn newest_boot(dir: &Path) -> io::Result<Option<String>> {
-    let mut newest = None;
-    for entry in std::fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            newest = newest.max(entry.file_name().into_string().ok());
-        }
-    }
-    Ok(newest)
-}
-
-fn origin(node: &str, boot: &str) -> Option<Vec<u8>> {
-    let mut origin = b"\"node\":".to_vec();
-    origin.extend(line::members(&node).ok()?);
-    origin.extend_from_slice(b",\"boot\":");
-    origin.extend(line::members(&boot).ok()?);
-    origin.push(b',');
-    Some(origin)
 }

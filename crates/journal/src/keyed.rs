@@ -7,6 +7,7 @@ use esbgate_model::{Secret, hex, sha256_hex};
 use serde::Serialize;
 
 /// The key of the hashes, and its id.
+#[derive(Debug)]
 pub(crate) struct HashKey {
     key: hmac::Key,
     id: String,
@@ -14,6 +15,7 @@ pub(crate) struct HashKey {
 
 /// What a record holds in place of a value.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Keyed<'k> {
     hmac: String,
     key_id: &'k str,
@@ -44,5 +46,46 @@ impl HashKey {
             context.update(value.as_bytes());
         }
         Keyed { hmac: hex(context.sign().as_ref()), key_id: &self.id, bytes }
+    }
+}
+
+/// The key that records are written with, and those that were in use before it.
+#[derive(Debug)]
+pub struct Keys {
+    current: HashKey,
+    previous: Vec<HashKey>,
+}
+
+/// The hash of a value under one key, as records have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashed {
+    /// `key_id` in records.
+    pub key_id: String,
+    /// `hmac` in records.
+    pub hmac: String,
+}
+
+impl Keys {
+    /// Keys of at least 32 bytes each.
+    #[must_use]
+    pub fn new(current: &Secret, previous: &[Secret]) -> Self {
+        let previous = previous.iter().map(HashKey::new).collect();
+        Self { current: HashKey::new(current), previous }
+    }
+
+    pub(crate) fn current(&self) -> &HashKey {
+        &self.current
+    }
+
+    /// The hashes of `values` of the field named `field` under each key, the current one first. Most fields have one
+    /// value; `host_password_list` has one for each host.
+    #[must_use]
+    pub fn hashes(&self, field: &str, values: &[&str]) -> Vec<Hashed> {
+        let keys = std::iter::once(&self.current).chain(&self.previous);
+        let hashes = keys.map(|key| {
+            let Keyed { hmac, key_id, .. } = key.hash(field, values.iter().copied());
+            Hashed { key_id: key_id.into(), hmac }
+        });
+        hashes.collect()
     }
 }

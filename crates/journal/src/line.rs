@@ -1,6 +1,7 @@
 //! The fields of each kind of record, and what of a call may stand in them.
 
 mod admin;
+mod house;
 mod plain;
 mod reload;
 mod run;
@@ -8,11 +9,11 @@ mod shadow;
 
 use std::{fmt::Write as _, io};
 
-use esbgate_core::{Intent, Limit, OutcomeRecord, RefusalRecord, RiskMatch};
-use esbgate_model::{CallbackUrl, ComponentCall, Name, Scope, sha256_hex};
+use esbgate_core::{Intent, Limit, OutcomeClass, OutcomeRecord, RefusalRecord, RiskMatch};
+use esbgate_model::{CallbackUrl, ComponentCall, Executed, Name, Scope, sha256_hex};
 use serde::Serialize;
 
-pub(crate) use self::{admin::admin, reload::reload, shadow::shadow};
+pub(crate) use self::{admin::admin, house::*, reload::reload, shadow::shadow};
 use self::{
     plain::{PlainLine, plain},
     run::{RunLine, run},
@@ -22,9 +23,6 @@ use crate::{
     unproved::{Caller, Sum},
 };
 
-/// The version of the fields of all kinds, `v` in each record.
-pub(crate) const VERSION: u32 = 1;
-
 /// Longest free text that is written as it is, in characters.
 const LONGEST_TEXT: usize = 256;
 /// Most hosts that are written one by one.
@@ -32,6 +30,7 @@ const MOST_HOSTS: usize = 1000;
 
 /// Free text, or its size and hash when it is long.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(crate) enum Text<'a> {
     Whole(&'a str),
@@ -49,19 +48,9 @@ impl<'a> From<&'a str> for Text<'a> {
     }
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct StartLine<'a> {
-    pub(crate) version: &'static str,
-    pub(crate) predecessor: Option<&'a str>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct StopLine {
-    pub(crate) open_intents: u64,
-}
-
 /// A list, or its hash when it is long.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum List {
     Whole(Vec<String>),
@@ -69,6 +58,7 @@ enum List {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct TargetLine {
     host_ids: usize,
     hosts: usize,
@@ -79,6 +69,7 @@ struct TargetLine {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CallbackLine<'a> {
     url: Text<'a>,
     query: Option<Keyed<'a>>,
@@ -86,6 +77,7 @@ struct CallbackLine<'a> {
 
 /// What of a call is written, by its model.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum AskedLine<'a> {
     Run(Box<RunLine<'a>>),
@@ -93,6 +85,7 @@ enum AskedLine<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct IntentLine<'a> {
     request_id: Text<'a>,
     received_at: String,
@@ -120,6 +113,7 @@ struct IntentLine<'a> {
 
 /// A risk rule that the call matches; never what it matched.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RiskLine<'a> {
     rule: &'a str,
     action: &'static str,
@@ -130,9 +124,10 @@ struct RiskLine<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutcomeLine<'a> {
-    intent: u64,
-    request_id: Text<'a>,
+    intent: Option<u64>,
+    request_id: Option<Text<'a>>,
     executed: &'static str,
     outcome: &'static str,
     code_name: Option<&'static str>,
@@ -142,10 +137,12 @@ struct OutcomeLine<'a> {
     job_request_id: Option<Text<'a>>,
     job_instance_id: Option<i64>,
     step_instance_id: Option<i64>,
+    closed_by: Option<&'static str>,
 }
 
 /// Stands for `count` refusals, so it has no request id.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RefusalSumLine {
     count: u64,
     first_at: String,
@@ -155,6 +152,7 @@ struct RefusalSumLine {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RefusalLine<'a> {
     request_id: Text<'a>,
     received_at: String,
@@ -234,8 +232,9 @@ pub(crate) fn intent(intent: &Intent<'_>, key: &HashKey) -> serde_json::Result<V
 /// The members of an outcome of the intent with this sequence number.
 pub(crate) fn outcome(intent: u64, outcome: &OutcomeRecord<'_>) -> serde_json::Result<Vec<u8>> {
     members(&OutcomeLine {
-        intent,
-        request_id: outcome.request_id.into(),
+        // The ticket of an intent that is on no record has no number.
+        intent: (intent > 0).then_some(intent),
+        request_id: Some(outcome.request_id.into()),
         executed: outcome.executed.as_str(),
         outcome: outcome.outcome,
         code_name: outcome.code_name,
@@ -245,6 +244,25 @@ pub(crate) fn outcome(intent: u64, outcome: &OutcomeRecord<'_>) -> serde_json::R
         job_request_id: outcome.job_request_id.map(Text::from),
         job_instance_id: outcome.job_instance_id,
         step_instance_id: outcome.step_instance_id,
+        closed_by: None,
+    })
+}
+
+/// The members of the outcome of an intent that a start found open.
+pub(crate) fn closed(intent: u64, request_id: Option<&str>) -> serde_json::Result<Vec<u8>> {
+    members(&OutcomeLine {
+        intent: Some(intent),
+        request_id: request_id.map(Text::from),
+        executed: Executed::Unknown.as_str(),
+        outcome: OutcomeClass::Unknown.as_str(),
+        code_name: None,
+        upstream_status: None,
+        upstream_code: None,
+        upstream_request_id: None,
+        job_request_id: None,
+        job_instance_id: None,
+        step_instance_id: None,
+        closed_by: Some("recovery"),
     })
 }
 

@@ -19,21 +19,25 @@ pub(crate) struct Unmade {
     pub(crate) queue: Sender<Message>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_id: Box<str>,
-    pub(crate) intent: u64,
 }
 
 impl Unmade {
+    /// The ticket of the intent with this number; dropped before its call departs it records that.
+    pub(crate) fn ticket(self, intent: u64, room: Room) -> Ticket {
+        Ticket::new(intent, room).on_release(move |room| self.record(intent, room))
+    }
+
     /// Queues the outcome. Never waits.
-    pub(crate) fn record(self, room: Room) {
+    fn record(self, intent: u64, room: Room) {
         let outcome = OutcomeRecord::unanswered(
             &self.request_id,
             (OutcomeClass::Unavailable, Executed::No),
             Some(Code::InternalServerError),
         );
-        let Ok(members) = line::outcome(self.intent, &outcome) else { return };
+        let Ok(members) = line::outcome(intent, &outcome) else { return };
         let entry = Entry { kind: RecordKind::Outcome, time: self.clock.now().wall, members };
         let (waiter, _nobody) = oneshot::channel();
-        let message = Message::Outcome(entry, Ticket::new(self.intent, room), waiter);
+        let message = Message::Outcome(entry, Ticket::new(intent, room), waiter);
         // Where the writer has ended, the next start closes the intent.
         self.queue.send(message).ok();
     }

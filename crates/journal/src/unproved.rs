@@ -69,13 +69,18 @@ impl Default for Unproved {
 impl Unproved {
     /// Counts a refusal with this code.
     pub(crate) fn add(&self, caller: Caller, code: &'static str, at: Timestamp) {
+        self.give_back(caller, code, Sum::one(at));
+    }
+
+    /// Takes a sum that could not be written, which goes on growing.
+    pub(crate) fn give_back(&self, caller: Caller, code: &'static str, sum: Sum) {
         let hash = usize::try_from(self.hasher.hash_one((caller, code))).unwrap_or_default();
         let Some(shard) = self.shards.get(hash % SHARDS) else { return };
         let mut cells = shard.lock().unwrap_or_else(PoisonError::into_inner);
         // Codes are a closed set, so the cells of all others together stay few.
         let full = cells.len() >= CELLS && !cells.contains_key(&(caller, code));
         let caller = if full { Caller::Others } else { caller };
-        merge(&mut cells, (caller, code), Sum::one(at));
+        merge(&mut cells, (caller, code), sum);
     }
 
     /// Hands over what was summed and begins anew.

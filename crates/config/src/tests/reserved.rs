@@ -20,8 +20,6 @@ fn every_reserved_name_is_refused_with_what_to_do() {
     for (name, from, to) in [
         ("fleet", "\npolicy:", "\nfleet: {fail: local}\npolicy:"),
         ("apigateway", "kind: esb ", "kind: apigateway "),
-        ("retain", "  node: gate-1", "  retain: {days: 400, bytes: 50GiB}"),
-        ("best_effort", "mode: strict ", "mode: best_effort "),
     ] {
         assert!(BOOT.contains(from), "{from}");
         tell(name, start_up(&BOOT.replacen(from, to, 1)));

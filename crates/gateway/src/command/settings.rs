@@ -2,8 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use esbgate_config::{Durability, Problem};
+use esbgate_config::{Durability, JournalMode, JournalOptions, Problem};
 use esbgate_core::HeadRules;
+use esbgate_journal::{Retain, Rotation};
 use esbgate_server::{Inherited, ListenerTls, ServerLimits};
 use esbgate_upstream::{DEFAULT_ANSWER_LIMIT, EsbOptions, LoginOptions};
 use rustls::ClientConfig;
@@ -72,18 +73,7 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
             stale_if_error: login.stale_if_error,
             tls,
         }),
-        journal: esbgate_journal::Options {
-            dir: (&*boot.journal.dir).into(),
-            durability: match boot.journal.durability {
-                Durability::Written => esbgate_journal::Durability::Written,
-                Durability::Synced => esbgate_journal::Durability::Synced,
-            },
-            hmac_key: boot.journal.hmac_key,
-            node: boot.journal.node.map_or_else(node, String::from),
-            version: env!("CARGO_PKG_VERSION"),
-            // Each belongs to a call that is inside.
-            open_intents: limits.in_flight.into(),
-        },
+        journal: journal(boot.journal, &boot.state, limits.in_flight.into()),
         reread,
         policy: PolicySettings {
             source,
@@ -95,6 +85,29 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
             seen,
         },
     })
+}
+
+fn journal(said: JournalOptions, state: &str, open_intents: u64) -> esbgate_journal::Options {
+    let own = esbgate_journal::Options::new((&*said.dir).into(), state.into(), said.hmac_key);
+    esbgate_journal::Options {
+        witness: said.witness.map(|path| (&*path).into()),
+        durability: match said.durability {
+            Durability::Written => esbgate_journal::Durability::Written,
+            Durability::Synced => esbgate_journal::Durability::Synced,
+        },
+        mode: match said.mode {
+            JournalMode::Strict => esbgate_journal::Mode::Strict,
+            JournalMode::BestEffort => esbgate_journal::Mode::BestEffort,
+        },
+        previous_keys: said.previous_keys,
+        node: said.node.map_or_else(node, String::from),
+        version: env!("CARGO_PKG_VERSION"),
+        // Each belongs to a call that is inside.
+        open_intents,
+        rotation: Rotation { bytes: said.segment_bytes, time: said.segment_time },
+        retain: Retain { time: said.retain_time, bytes: said.retain_bytes },
+        ..own
+    }
 }
 
 /// The machine's name, as records show it when the file names none.

@@ -58,14 +58,9 @@ fn settings(folder: &Path) -> PolicySettings {
 }
 
 fn journal(folder: &Path) -> FileJournal {
-    let options = Options {
-        dir: folder.join("journal"),
-        durability: Durability::Written,
-        hmac_key: Secret::new("0123456789abcdef0123456789abcdef"),
-        node: "n".into(),
-        version: "0",
-        open_intents: 1,
-    };
+    let key = Secret::new("0123456789abcdef0123456789abcdef");
+    let own = Options::new(folder.join("journal"), folder.join("state"), key);
+    let options = Options { durability: Durability::Written, open_intents: 1, ..own };
     FileJournal::open(options, Arc::new(Still), Default::default()).unwrap()
 }
 

@@ -79,14 +79,10 @@ impl Chain {
 
     pub fn records(&self) -> Records {
         let folder = TempDir::new().unwrap();
-        let options = Options {
-            dir: folder.path().join("journal"),
-            durability: Durability::Written,
-            hmac_key: Secret::new(HMAC_KEY),
-            node: "differential".into(),
-            version: "0",
-            open_intents: 1000,
-        };
+        let (dir, state) = (folder.path().join("journal"), folder.path().join("state"));
+        let own = Options::new(dir, state, Secret::new(HMAC_KEY));
+        let (durability, node) = (Durability::Written, "differential".into());
+        let options = Options { durability, node, open_intents: 1000, ..own };
         let journal = FileJournal::open(options, Arc::new(Still), self.metrics.journal.clone());
         Records { journal: journal.unwrap(), _folder: folder }
     }

@@ -139,5 +139,6 @@ async fn a_stop_writes_the_last_record_and_lets_nothing_run_on() {
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].clone())
         .collect();
-    assert_eq!(kinds, ["start", "reload", "intent", "outcome", "stop"]);
+    let all = ["start", "checkpoint", "reload", "intent", "outcome", "checkpoint", "stop"];
+    assert_eq!(kinds, all);
 }

@@ -53,7 +53,7 @@ async fn without_a_record_nothing_runs_and_with_one_again_everything_goes_on_wit
     let kinds: Vec<_> = journal(&gate.journal)
         .into_iter()
         .map(|record| record["kind"].as_str().unwrap().to_owned())
-        .filter(|kind| kind != "refusal")
+        .filter(|kind| !["refusal", "loss", "checkpoint"].contains(&kind.as_str()))
         .collect();
     assert_eq!(kinds, ["start", "reload", "intent", "outcome", "intent", "outcome", "stop"]);
 }
@@ -85,11 +85,9 @@ async fn an_outcome_that_cannot_be_written_is_told_with_its_job_and_nothing_more
     let intents = gate.records("intent");
     let settled: Vec<_> = gate.records("outcome").iter().map(|o| o["intent"].clone()).collect();
     assert_eq!(intents.len(), 2);
-    assert_eq!(
-        settled,
-        [intents[1]["seq"].clone()],
-        "the first outcome is the one that is missing"
-    );
+    // The one that could not be written is written late, so that no intent stays open.
+    assert_eq!(settled.len(), 2);
+    assert!(intents.iter().all(|intent| settled.contains(&intent["seq"])), "{settled:?}");
 }
 
 #[tokio::test]
@@ -165,5 +163,5 @@ async fn a_gateway_without_a_journal_does_not_start_and_says_why() {
     limited.args(["--fsize=0", env!("CARGO_BIN_EXE_esbgate"), "serve", "--config"]);
     limited.arg(folder.path().join("esbgate.yaml"));
     let said = refused(limited.stderr(Stdio::piped()).kill_on_drop(true)).await;
-    assert!(said.contains("cannot write the start record"), "{said}");
+    assert!(said.contains("cannot use the key of checkpoints"), "{said}");
 }

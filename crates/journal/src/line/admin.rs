@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Text, members};
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct AdminLine<'a> {
     operation: &'static str,
     arguments: BTreeMap<&'static str, Text<'a>>,

@@ -11,6 +11,7 @@ use crate::keyed::{HashKey, Keyed};
 
 /// What is not shown is hashed: all of it together, and each sealed parameter by itself.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct PlainLine<'a> {
     parameters: Vec<&'static str>,
     shown: BTreeMap<&'static str, ValueLine<'a>>,
@@ -21,6 +22,7 @@ pub(super) struct PlainLine<'a> {
 
 /// A value that may be shown: a number, a switch or a name.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum ValueLine<'a> {
     Number(i64),

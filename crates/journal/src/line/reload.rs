@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{List, list, members};
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ReloadLine<'a> {
     cause: &'static str,
     result: &'static str,

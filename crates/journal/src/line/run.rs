@@ -7,6 +7,7 @@ use super::{TargetLine, Text, list};
 use crate::keyed::{HashKey, Keyed};
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct RunLine<'a> {
     account: AccountLine<'a>,
     script: ScriptLine<'a>,
@@ -22,6 +23,7 @@ pub(super) struct RunLine<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "source", rename_all = "snake_case")]
 enum ScriptLine<'a> {
     Version { id: i64 },
@@ -30,6 +32,7 @@ enum ScriptLine<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum AccountLine<'a> {
     Id(i64),
@@ -37,6 +40,7 @@ enum AccountLine<'a> {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PasswordsLine<'a> {
     count: usize,
     value: Keyed<'a>,

@@ -1,4 +1,4 @@
-//! `docs/journal.md` lists the fields that records have.
+//! `docs/audit.md` lists the fields that records have.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::*;
 
 /// The names in the first column of the document's tables, one set for each table.
 fn tables() -> Vec<BTreeSet<String>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/journal.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/audit.md");
     let mut tables: Vec<BTreeSet<String>> = vec![];
     let mut inside = false;
     for line in fs::read_to_string(path).unwrap().lines() {
@@ -120,21 +120,53 @@ async fn every_field_of_every_kind_is_documented_and_no_other() {
     journal.settle(plain, &outcome()).await.unwrap();
     journal.reload(&taken()).await.unwrap();
     journal.admin(&froze()).await.unwrap();
+    let peer = AdminPeer { uid: 7, gid: 8, pid: Some(9) };
+    let lookup =
+        LookupRecord { field: "token", key_ids: &["ab"], matches: 1, peer, result: "done" };
+    journal.lookup(&lookup).await.unwrap();
     refuse(&journal);
     shadow::differ(&journal, 2);
     refusals::refuse_unproved(&journal, "192.0.2.1", "A");
     journal.close().unwrap();
     let tables = tables();
     let (common, kinds) = tables.split_first().unwrap();
-    let [start, stop, intent, plain, outcome, refusal, sum, reload, admin, shadow] = kinds else {
+    let [
+        start,
+        stop,
+        intent,
+        plain,
+        outcome,
+        refusal,
+        sum,
+        reload,
+        admin,
+        shadow,
+        lookup,
+        loss,
+        repair,
+        retention,
+        checkpoint,
+    ] = kinds
+    else {
         panic!("{}", kinds.len())
     };
+    // What no record here is of is held to the types.
+    for (documented, schema) in [
+        (loss, schemars::schema_for!(crate::line::LossLine<'_>)),
+        (repair, schemars::schema_for!(crate::line::RepairLine)),
+        (retention, schemars::schema_for!(crate::line::RetentionLine<'_>)),
+        (checkpoint, schemars::schema_for!(crate::line::CheckpointLine<'_>)),
+    ] {
+        let fields = schema.get("properties").unwrap().as_object().unwrap();
+        assert_eq!(*documented, fields.keys().cloned().collect::<BTreeSet<_>>());
+    }
     let mut plain: BTreeSet<String> = plain.union(intent).cloned().collect();
     for name in MODELLED {
         assert!(plain.remove(name), "{name}");
     }
-    let expected =
-        [start, intent, outcome, &plain, outcome, reload, admin, refusal, shadow, sum, stop];
+    let expected = [
+        start, intent, outcome, &plain, outcome, reload, admin, lookup, refusal, shadow, sum, stop,
+    ];
     let lines = lines(&text(journal.path(), 1));
     let kinds: Vec<_> = lines.iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(lines.len(), expected.len(), "{kinds:?}");

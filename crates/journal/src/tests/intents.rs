@@ -21,7 +21,7 @@ async fn each_intent_of_every_start_is_seen_and_nothing_else() {
         refuse(&journal);
         journal.close().unwrap();
     }
-    let (calls, scan) = seen(dir.path());
+    let (calls, scan) = seen(&dir.path().join("journal"));
     assert_eq!((calls.len(), scan.intents, scan.unreadable), (2, 2, 0));
     assert!(scan.since.is_some() && calls[0] == calls[1], "{calls:?}");
 }

@@ -37,7 +37,7 @@ fn refusals_of_unproved_callers_are_one_record_for_each_caller_and_code() {
     sums.sort_unstable();
     assert_eq!(sums, [("192.0.2.1", 1000), ("2001:db8::/64", 2)]);
     let sum = &refusals[0];
-    assert_eq!((&sum["code_name"], &sum["v"]), (&"A".into(), &1.into()));
+    assert_eq!((&sum["code_name"], &sum["v"]), (&"A".into(), &2.into()));
     assert_eq!((&sum["first_at"], &sum["last_at"]), (&sum["time"], &sum["time"]));
     assert!(sum.get("request_id").is_none() && sum.get("app").is_none());
 }
@@ -68,8 +68,9 @@ async fn while_nothing_can_be_written_sums_grow_and_are_not_lost() {
     refuse_unproved(&journal, "192.0.2.1", "A");
     broken.store(false, Ordering::SeqCst);
     journal.close().unwrap();
-    let sums = lines(&text(journal.path(), 2));
-    assert_eq!((sums[0]["count"].as_u64(), metrics.refusals_dropped()), (Some(2), 0));
+    let next = lines(&text(journal.path(), 2));
+    let counts: Vec<_> = next.iter().filter_map(|line| line["count"].as_u64()).collect();
+    assert_eq!((counts, metrics.refusals_dropped()), (vec![2], 0));
 }
 
 #[tokio::test]

@@ -67,7 +67,8 @@ async fn a_start_that_cannot_remember_says_why_and_is_none() {
     };
     std::fs::write(&state, "a file where the folder should be").unwrap();
     let said = start().await;
-    assert!(said.contains("cannot use the state folder") && said.contains("exists"), "{said}");
+    let key = state.join("checkpoint.key").display().to_string();
+    assert!(said.contains(&key) && said.contains("Not a directory"), "{said}");
     std::fs::remove_file(&state).unwrap();
     std::fs::create_dir(&state).unwrap();
     std::fs::write(state.join("rollback.json"), "{").unwrap();
