@@ -8,6 +8,7 @@ mod next_policy;
 mod reload;
 mod risk;
 mod shadow;
+mod sink;
 mod upstream;
 
 use std::{
@@ -32,6 +33,7 @@ pub use self::{
     reload::ReloadMetrics,
     risk::RiskMetrics,
     shadow::ShadowMetrics,
+    sink::{SinkMetrics, SinksMetrics},
     upstream::{UpstreamMetrics, UpstreamResult},
 };
 
@@ -131,6 +133,8 @@ pub struct Metrics {
     pub reload: ReloadMetrics,
     /// A next policy's.
     pub next_policy: NextPolicyMetrics,
+    /// The sinks'.
+    pub sinks: SinksMetrics,
 }
 
 /// The series of one application.
@@ -298,6 +302,7 @@ impl Metrics {
             journal: JournalMetrics::register(registry)?,
             next_policy: NextPolicyMetrics::register(registry)?,
             reload: ReloadMetrics::register(registry)?,
+            sinks: SinksMetrics::register(registry)?,
             named: Arc::default(),
             registry: registry.clone(),
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("core", &["model"]),
     ("config", &["core", "model"]),
@@ -12,11 +12,15 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("upstream", &["core", "model"]),
     ("journal", &["core", "model"]),
     ("audit", &["model"]),
+    ("ship", &["audit", "core", "model"]),
     ("fleet", &["core", "model"]),
     ("standin", &[]),
     (
         "gateway",
-        &["audit", "config", "core", "fleet", "journal", "model", "server", "standin", "upstream"],
+        &[
+            "audit", "config", "core", "fleet", "journal", "model", "server", "ship", "standin",
+            "upstream",
+        ],
     ),
 ];
 
