@@ -13,12 +13,16 @@ needs=(
   'curl|curl|calls the gateway over HTTP/1.1 and HTTP/2, in clear and over TLS'
   'prlimit|util-linux|lets the journal of a served gateway grow no more'
   'python3|python3|runs the BlueKing Python clients and the hostile corpora'
+  'setpriv|util-linux|ends the servers of tests that are killed'
+  'initdb|postgresql|takes what the postgres sink delivers, in a server for each test'
   'python3 -m venv|python3-venv|keeps the Python clients apart from the system'
 )
 
 present() {
   case $1 in
     'python3 -m venv') python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    # The package keeps its programs in a folder for each version.
+    initdb) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ;;
     *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -44,7 +48,7 @@ apt() {
   timeout 600 apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 "$@"
 }
 
-# promtool comes in the package of the Prometheus server, and that server must not start: neither now nor at the next boot.
+# Prometheus and PostgreSQL come as servers, and those must not start: neither now nor at the next boot.
 forbid_services() {
   [[ -e /usr/sbin/policy-rc.d ]] && return
   trap 'rm -f /usr/sbin/policy-rc.d' EXIT
@@ -57,11 +61,13 @@ install_packages() {
   # Package lists may be absent or older than the archive: one update, then one more try.
   apt install -y --no-install-recommends "$@" ||
     { echo 'test-tools: updating the package lists' >&2 && apt update && apt install -y --no-install-recommends "$@"; }
-  if [[ " $* " == *' prometheus '* ]] && command -v systemctl >/dev/null; then
-    local now=()
-    [[ -d /run/systemd/system ]] && now=(--now)
-    systemctl --quiet disable "${now[@]}" prometheus.service || true
-  fi
+  local server now=()
+  [[ -d /run/systemd/system ]] && now=(--now)
+  for server in prometheus postgresql; do
+    if [[ " $* " == *" $server "* ]] && command -v systemctl >/dev/null; then
+      systemctl --quiet disable "${now[@]}" "$server.service" || true
+    fi
+  done
 }
 
 lacking=$(missing)

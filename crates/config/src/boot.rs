@@ -15,6 +15,7 @@ use crate::{
     lookup::{Lookup, beside},
     policy_document::Grounds,
     problem::{Faults, Problem},
+    sink::Sink,
     texts::Texts,
     yaml,
 };
@@ -64,6 +65,8 @@ pub struct Boot {
     pub credentials: HashMap<Box<str>, Arc<Credential>>,
     /// The journal.
     pub journal: JournalOptions,
+    /// Where the journal is shipped to, by name.
+    pub sinks: Vec<Sink>,
     /// The folder of what is remembered over a restart.
     pub state: Box<str>,
     /// The policy file, seen from where the start-up file's own path is seen.

@@ -17,6 +17,7 @@ use crate::{
     lookup::{Lookup, Source, beside, secret, text},
     node::Spanned,
     problem::Faults,
+    sink_check::sinks,
     units::{Size, Span},
 };
 
@@ -45,6 +46,8 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
     let credentials = credentials.filter_map(|(name, one)| credential(name, one, port, faults));
     let credentials = credentials.collect();
     let journal = journal(&spec.journal, port, faults);
+    let folder = beside(faults.texts.name(spec.journal.dir.place), &spec.journal.dir.value);
+    let sinks = sinks(&spec.sinks, &folder, port, faults);
     let state = state(spec, faults);
     let wait =
         |span: Option<Span>, seconds| span.map_or(Duration::from_secs(seconds), |span| span.0);
@@ -68,6 +71,7 @@ pub(crate) fn boot(spec: &BootSpec, port: &dyn Lookup, faults: &mut Faults<'_>) 
         login: login.flatten(),
         credentials,
         journal: journal?,
+        sinks,
         state: state?,
         policy: beside(faults.texts.name(spec.policy.place), &spec.policy.value).into(),
     })

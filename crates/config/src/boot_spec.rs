@@ -11,6 +11,7 @@ use crate::{
     lookup::{FileSource, Source},
     node::Spanned,
     policy_spec::spec,
+    sink_spec::SinkSpec,
     units::{Size, Span},
 };
 
@@ -53,6 +54,8 @@ spec! {
         #[serde(default)] credentials: BTreeMap<String, Spanned<CredentialSpec>>,
         /// The journal.
         journal: JournalSpec,
+        /// Where the journal is shipped to, by a name of your own of `a-z 0-9 -`; see [sinks.md](sinks.md).
+        #[serde(default)] sinks: BTreeMap<String, Spanned<SinkSpec>>,
         /// What the gateway remembers over a restart.
         #[garde(dive)]
         #[serde(default)] state: StateSpec,

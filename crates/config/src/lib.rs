@@ -38,6 +38,9 @@ mod reserved;
 mod risk_check;
 mod schemas;
 mod shape;
+mod sink;
+mod sink_check;
+mod sink_spec;
 mod switch_check;
 mod term;
 mod test_check;
@@ -62,6 +65,7 @@ pub use self::{
     policy_test::{Expect, ExpectedVerdict, Miss, PolicyTest, TestResult},
     problem::{Problem, Warning},
     schemas::{BOOT_SCHEMA, POLICY_SCHEMA, TESTS_SCHEMA},
+    sink::{PeerTls, Sink, SinkAddress, SinkFile, SinkPostgres, SinkSyslog, SinkTarget},
     texts::PolicyText,
 };
 

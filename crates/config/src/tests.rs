@@ -16,6 +16,7 @@ mod risks;
 mod schema;
 mod schema_and_reader;
 mod shape;
+mod sinks;
 mod starter;
 
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc, time::Duration};

@@ -16,6 +16,7 @@ use esbgate_core::{
 use esbgate_journal::FileJournal;
 use esbgate_model::{Secret, dialect::Dialect};
 use esbgate_server::{Inherited, ListenerTls, LocalListener, ReadBody, Server, ServerLimits};
+use esbgate_ship::{SinkOptions, Sinks};
 use esbgate_upstream::{Esb, EsbOptions, LoginOptions, LoginService};
 use prometheus::Registry;
 use tokio::{
@@ -85,6 +86,8 @@ pub struct Settings {
     pub login: Option<LoginOptions>,
     /// The journal.
     pub journal: esbgate_journal::Options,
+    /// Where the journal is shipped to.
+    pub sinks: Vec<SinkOptions>,
     /// The files whose change needs no restart.
     pub reread: Reread,
     /// The policy, and where it is read again.
@@ -112,6 +115,9 @@ pub enum StartError {
     /// What is remembered over a restart cannot be read.
     #[error("cannot use the state folder {}", .0.display())]
     State(PathBuf, #[source] std::io::Error),
+    /// A sink has no thread.
+    #[error("cannot start the sinks")]
+    Sinks(#[source] std::io::Error),
     /// The policy would be in force without a record.
     #[error("cannot record the policy: the journal takes no records")]
     Unrecorded,
@@ -136,18 +142,24 @@ pub struct Running {
     shadow: Shadow,
     reloader: Reloader,
     looks: mpsc::Sender<oneshot::Sender<Looked>>,
+    sinks: Sinks,
 }
+
+/// How long a stop waits for sinks. What they have not delivered by then they deliver after the next start.
+const SINKS_GRACE: Duration = Duration::from_secs(5);
 
 /// Starts a gateway.
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     let metrics = Metrics::register(&Registry::new(), env!("CARGO_PKG_VERSION"))?;
     metrics.limit_apps(settings.named_apps);
+    let journal_dir = settings.journal.dir.clone();
     let journal = open_journal(settings.journal, &clock, metrics.journal.clone()).await?;
     let ports =
         Ports { journal: journal.clone(), metrics: metrics.clone(), clock: Arc::clone(&clock) };
     let folders = reload::watch(settings.policy.source.path());
     let (policy, reloader, asked_of_policy, worker) = begin(settings.policy, ports).await?;
     // Before anybody can call: what an admin has stopped stays stopped.
+    let cursors = settings.state.join("sinks");
     let keep = open_keep(settings.state, policy.frozen()).await?;
     let esb = Esb::new(settings.esb, metrics.upstream.clone())?;
     let login = settings.login.map(|login| LoginService::new(login, metrics.login.clone()));
@@ -196,8 +208,15 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         let listener = LocalListener::bind(&path)?;
         servers.spawn(admin::serve(listener, Desk::new(view, keep), drain.clone()));
     }
+    let sinks = settings.sinks.into_iter().map(|sink| {
+        let series = metrics.sinks.sink(&sink.name);
+        (sink, series)
+    });
+    let sinks: Vec<_> = sinks.collect();
     let monitor = Monitor {
         metrics: metrics.clone(),
+        sinks: sinks.iter().map(|(_, series)| series.clone()).collect(),
+        clock: Arc::clone(&clock),
         journal: journal.clone(),
         stopping: drain.clone(),
         inside,
@@ -218,7 +237,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     let listener = esbgate_server::bind(&settings.monitor)?;
     let monitor_address = listener.local_addr();
     // A server of its own: probes are answered while callers' connections are at their limit.
-    let probes = Server::new(limits.server, clock, drain.clone());
+    let probes = Server::new(limits.server, Arc::clone(&clock), drain.clone());
     servers.spawn(async move { probes.serve(listener, None, monitor).await });
     let (records, differences) = (journal.clone(), shadow.clone());
     servers.spawn(each_minute(drain.clone(), move || {
@@ -231,7 +250,10 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     servers.spawn(worker.run(asked_of_policy, folders, shadow.clone(), drain.clone()));
     let (looks, asked) = mpsc::channel(1);
     servers.spawn(keep_reading(settings.reread, asked, metrics, drain.clone()));
+    let head = journal_dir.join("HEAD");
+    let sinks = Sinks::start(sinks, &journal_dir, &head, &cursors, &clock);
     Ok(Running {
+        sinks: sinks.map_err(StartError::Sinks)?,
         shadow,
         reloader,
         looks,
@@ -347,6 +369,8 @@ impl Running {
         let journal = self.journal;
         let closed = tokio::task::spawn_blocking(move || journal.close()).await;
         let closed = matches!(closed, Ok(Ok(())));
+        // After the last record; what is not delivered now is no fault of the stop.
+        self.sinks.finish(SINKS_GRACE).await;
         if !ended {
             tracing::error!("calls were still running when the time to stop was over");
         }

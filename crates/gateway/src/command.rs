@@ -17,6 +17,7 @@ mod schema;
 mod serve;
 mod settings;
 mod shape;
+mod sinks;
 
 use std::{path::PathBuf, process::ExitCode};
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use esbgate_core::{BodyBudget, Metrics, Rooms};
+use esbgate_core::{BodyBudget, Clock, Metrics, Rooms, SinkMetrics};
 use esbgate_journal::FileJournal;
 use esbgate_server::{Downstream, Server};
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -23,6 +23,8 @@ pub(crate) struct Monitor {
     pub(crate) inside: Rooms,
     pub(crate) bodies: Arc<BodyBudget>,
     pub(crate) callers: Server,
+    pub(crate) sinks: Arc<[SinkMetrics]>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Service<Downstream> for Monitor {
@@ -63,6 +65,8 @@ impl Monitor {
 
     fn scrape(&self) -> Response<Bytes> {
         self.metrics.sample(self.inside.taken(), self.bodies.held(), self.callers.connections());
+        let now = self.clock.now().wall;
+        self.sinks.iter().for_each(|sink| sink.sample(now));
         match self.metrics.encode() {
             Ok(metrics) => {
                 let mut response = Response::new(Bytes::from(metrics));

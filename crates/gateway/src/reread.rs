@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use esbgate_config::{Boot, BootDocument, ListenTls, Problem};
+use esbgate_config::{Boot, BootDocument, ListenTls, Problem, Sink};
 use esbgate_core::Metrics;
 use esbgate_model::{Secret, dialect::Credential};
 use esbgate_server::ListenerTls;
@@ -54,11 +54,16 @@ pub struct Reread {
 struct Fixed {
     hmac_key: Secret,
     upstream_ca: Option<String>,
+    sinks: Vec<Sink>,
 }
 
 impl Fixed {
     fn of(boot: &Boot) -> Self {
-        Self { hmac_key: boot.journal.hmac_key.clone(), upstream_ca: boot.upstream_ca.clone() }
+        Self {
+            hmac_key: boot.journal.hmac_key.clone(),
+            upstream_ca: boot.upstream_ca.clone(),
+            sinks: boot.sinks.clone(),
+        }
     }
 }
 
@@ -134,7 +139,7 @@ impl Reread {
         }
         if Fixed::of(&boot) != self.fixed {
             tracing::warn!(
-                "journal.hmac_key or upstream.ca has changed: it is used from the next start on"
+                "journal.hmac_key, upstream.ca or a file of a sink has changed: it is used from the next start on"
             );
         }
         self.seen = recording.seen();

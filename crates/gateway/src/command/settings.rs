@@ -32,6 +32,8 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
         .map(|(listener, tls)| ListenerSettings { address: listener.address.to_string(), tls })
         .collect();
     let tls = boot.upstream_ca.as_deref().map(client_tls).transpose().map_err(problem)?;
+    let sinks = boot.sinks.into_iter().map(super::sinks::sink).collect::<Result<_, _>>();
+    let sinks = sinks.map_err(problem)?;
     let (limits, login) = (boot.limits, boot.login.is_some());
     Ok(Settings {
         listeners,
@@ -74,6 +76,7 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
             tls,
         }),
         journal: journal(boot.journal, &boot.state, limits.in_flight.into()),
+        sinks,
         reread,
         policy: PolicySettings {
             source,

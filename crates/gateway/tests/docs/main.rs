@@ -357,6 +357,10 @@ fn local(text: &str, folder: &Path) -> String {
         .replace("/var/lib/esbgate/journal", &within("journal"))
         .replace("/var/lib/esbgate/state", &within("state"))
         .replace("/run/esbgate/admin.sock", &within("admin.sock"))
+        .replace("/var/log/esbgate/", &within(""))
+        .replace("siem.example.com:6514", "127.0.0.1:1")
+        .replace("host: db.example.com", "host: 127.0.0.1")
+        .replace("port: 5432", "port: 1")
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod rotation;
 mod secrets;
 mod served;
 mod shadow;
+mod sinks;
 mod sums;
 mod support;
 mod tls;

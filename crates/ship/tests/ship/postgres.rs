@@ -258,3 +258,9 @@ async fn a_table_that_is_locked_holds_a_sink_no_longer_than_its_timeout_and_has_
     ship(&mut shipper).await;
     assert!(rows(&database, "n1").await == log.lines);
 }
+
+#[test]
+fn the_document_has_the_statements_that_make_the_table() {
+    let document = include_str!("../../../../docs/sinks.md");
+    assert!(document.contains(&format!("```sql\n{}```\n", table_sql("esbgate_journal"))));
+}
