@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The kinds of records that there are.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 15] = [
     "start",
     "stop",
     "intent",
@@ -32,6 +32,7 @@ const KINDS: [&str; 14] = [
     "refusal",
     "reload",
     "admin",
+    "shadow",
     "lookup",
     "loss",
     "repair",

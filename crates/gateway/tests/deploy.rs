@@ -17,7 +17,7 @@ fn names(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The series of an application that may call everything, with a limit in shadow mode, under a risk rule.
+/// The series of a sink, and of an application that may call everything, with a limit in shadow mode, under a risk rule.
 #[expect(clippy::unwrap_used, reason = "a test stops at its first fault")]
 fn app(metrics: &Metrics) -> AppMetrics {
     let grant = Grant {
@@ -31,6 +31,7 @@ fn app(metrics: &Metrics) -> AppMetrics {
         hours: None,
         limits: Default::default(),
     };
+    drop(metrics.sinks.sink("a_sink"));
     let languages = ScriptLanguage::ALL.to_vec();
     let rule = RiskRule::new("a-rule", languages, "reboot", RiskAction::Warn, "do not").unwrap();
     drop(metrics.risks(&RiskRules::new(vec![rule]).unwrap()));
