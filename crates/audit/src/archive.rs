@@ -8,7 +8,11 @@ use std::{
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::index::{BLOCK, Builder};
+use crate::{
+    Ending, Lines,
+    index::{BLOCK, Builder},
+    lines::Source,
+};
 
 /// What became of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,26 +66,50 @@ pub fn close(plain: &Path) -> io::Result<Archived> {
     Ok(Archived { path, plain_bytes, bytes })
 }
 
+/// The first and the last line of a compressed segment, without their line ends. It is read from its start to its end.
+///
+/// # Errors
+/// What the system says; [`InvalidData`](io::ErrorKind::InvalidData) where it has no whole line.
+pub fn ends(compressed: &Path) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let source = Source::archived(File::open(compressed)?)?;
+    let mut lines = Lines::new(source);
+    let mut ends: Option<(Vec<u8>, Vec<u8>)> = None;
+    while let Some(line) = lines.read_line()? {
+        if line.ending != Ending::Whole {
+            let text = "a compressed segment has a line that is not whole";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        match &mut ends {
+            None => ends = Some((line.bytes.to_vec(), line.bytes.to_vec())),
+            Some((_, last)) => {
+                last.clear();
+                last.extend_from_slice(line.bytes);
+            }
+        }
+    }
+    ends.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a compressed segment is empty"))
+}
+
 fn sync_folder(file: &Path) -> io::Result<()> {
     file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Gives the length and the hash of the plain bytes.
 fn compress(plain: &Path, part: &Path, builder: &mut Builder) -> io::Result<(u64, Vec<u8>)> {
-    let mut lines = crate::lines::Lines::new(crate::lines::Source::Plain(File::open(plain)?));
+    let mut lines = Lines::new(Source::Plain(File::open(plain)?));
     let mut out = BufWriter::new(File::create(part)?);
     let mut hash = Context::new(&SHA256);
     let (mut frame, mut at, mut done) = (Vec::with_capacity(BLOCK), 0_u64, 0_u64);
     loop {
         let line = lines.read_line()?;
         if let Some(line) = line {
-            if line.ending == crate::Ending::TooLong {
+            if line.ending == Ending::TooLong {
                 let text = "a line is too long for a record; the segment stays as it is";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
             let start = frame.len();
             frame.extend_from_slice(line.bytes);
-            if line.ending == crate::Ending::Whole {
+            if line.ending == Ending::Whole {
                 frame.push(b'\n');
             }
             let length = (frame.len() - start) as u64;

@@ -1,6 +1,7 @@
 //! esbgate, put together: the stack, the boot, the commands and the demo.
 
 pub mod admin;
+mod archive;
 mod boot;
 mod clock;
 pub mod command;

@@ -45,7 +45,7 @@ pub(crate) fn open(
     let seal = Seal::open(&options.state)
         .map_err(|error| OpenError::Key(options.state.join(FILE), error))?;
     let seal = Arc::new(seal);
-    let head = options.witness.clone().unwrap_or_else(|| options.dir.join("HEAD"));
+    let head = options.head();
     let found = recover(&options.dir, witness::read(&head));
     report(&found, &metrics);
     let boot = boot_name(&*clock, found.newest.as_deref()).ok_or(OpenError::Boot)?;

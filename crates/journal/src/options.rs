@@ -127,6 +127,12 @@ impl Options {
             archive: None,
         }
     }
+
+    /// The file of the witness.
+    #[must_use]
+    pub fn head(&self) -> PathBuf {
+        self.witness.clone().unwrap_or_else(|| self.dir.join("HEAD"))
+    }
 }
 
 /// The journal cannot be opened.

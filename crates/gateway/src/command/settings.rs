@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 
 use super::files::Checked;
 use crate::{
+    archive::Compressed,
     boot::{ListenerSettings, RequestLimits, Settings},
     reload::{PolicyGrounds, PolicySettings},
     reread::{Reread, server_tls},
@@ -109,6 +110,7 @@ fn journal(said: JournalOptions, state: &str, open_intents: u64) -> esbgate_jour
         open_intents,
         rotation: Rotation { bytes: said.segment_bytes, time: said.segment_time },
         retain: Retain { time: said.retain_time, bytes: said.retain_bytes },
+        archive: Some(Arc::new(Compressed)),
         ..own
     }
 }

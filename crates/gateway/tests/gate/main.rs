@@ -6,6 +6,7 @@ mod admin;
 mod admin_explain;
 mod admin_policy;
 mod attacks;
+mod audit;
 mod budgets;
 mod calls;
 mod calls_doc;

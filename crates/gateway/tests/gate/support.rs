@@ -27,6 +27,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Files {
     pub policy: String,
     pub boot_extra: String,
+    /// Members of the journal besides.
+    pub journal_extra: String,
     pub upstream_extra: String,
     pub kind: &'static str,
     /// Members of the listener besides its address.
@@ -48,6 +50,7 @@ impl Default for Files {
         Self {
             policy: policy("", ALLOW),
             boot_extra: String::new(),
+            journal_extra: String::new(),
             upstream_extra: String::new(),
             kind: "esb",
             listen_extra: String::new(),
@@ -90,7 +93,7 @@ upstream: {{kind: {}, endpoints: ["{}"]{}}}
 login: {{{}}}
 credentials:
   ops_gateway: {{bk_app_code: ops_gateway, bk_app_secret: {{current: {{file: esb.secret}}{}}}}}
-journal: {{dir: {}, durability: written, hmac_key: {{file: hmac.key}}}}
+journal: {{dir: {}, durability: written, hmac_key: {{file: hmac.key}}{}}}
 policy: policy.yaml
 {}"#,
             self.listen_extra,
@@ -100,6 +103,7 @@ policy: policy.yaml
             self.login.clone().unwrap_or_else(|| format!("url: \"{}\"", standin.login_url())),
             self.secret_extra,
             folder.path().join("journal").display(),
+            self.journal_extra,
             self.boot_extra.replace("FOLDER", &folder.path().display().to_string()),
         )
     }

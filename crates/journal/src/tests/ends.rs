@@ -77,26 +77,29 @@ async fn an_end_that_is_torn_at_any_byte_is_cut_and_said_and_nothing_else_is_los
     let segment = killed(dir.path()).await;
     let text = fs::read(&segment).unwrap();
     let from = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    let own = tempfile::tempdir().unwrap();
+    let journal = own.path().join("journal");
+    let there = own.path().join(segment.strip_prefix(dir.path()).unwrap());
+    fs::create_dir_all(there.parent().unwrap()).unwrap();
+    let head = fs::read(dir.path().join("journal/HEAD")).unwrap();
+    fs::write(journal.join("HEAD"), head).unwrap();
     for at in from..=text.len() {
-        let own = tempfile::tempdir().unwrap();
-        let there = own.path().join(segment.strip_prefix(dir.path()).unwrap());
-        fs::create_dir_all(there.parent().unwrap()).unwrap();
         fs::write(&there, &text[..at]).unwrap();
-        let head = fs::read(dir.path().join("journal/HEAD")).unwrap();
-        fs::write(own.path().join("journal/HEAD"), head).unwrap();
-        open(own.path()).close().unwrap();
-        let all = proved(own.path());
+        let found = recovery::recover(&journal, witness::read(&journal.join("HEAD")));
         let torn = at > from && at < text.len();
-        let repairs: Vec<_> = all.iter().filter(|record| record["kind"] == "repair").collect();
-        assert_eq!(repairs.len(), usize::from(torn), "{at}");
-        for repair in repairs {
-            let sha256 = esbgate_model::sha256_hex(&text[from..at]);
-            let cut = (&repair["at"], &repair["bytes"], &repair["sha256"]);
-            assert_eq!(cut, (&from.into(), &(at - from).into(), &sha256.into()));
-        }
-        let closed = all.iter().filter(|record| record["closed_by"] == "recovery");
-        assert_eq!(closed.count(), usize::from(at == text.len()), "{at}");
+        let cut: Vec<_> =
+            found.repairs.iter().map(|one| (one.at, one.bytes, one.sha256.clone())).collect();
+        let sha256 = esbgate_model::sha256_hex(&text[from..at]);
+        let expected = torn.then(|| (from as u64, (at - from) as u64, Some(sha256)));
+        assert_eq!(cut, expected.into_iter().collect::<Vec<_>>(), "{at}");
+        let whole = if at == text.len() { at } else { from };
+        assert_eq!(fs::read(&there).unwrap(), text[..whole], "{at}");
+        assert_eq!((found.open.len(), found.unread), (usize::from(!torn && at > from), false));
     }
+    fs::write(&there, &text[..text.len() - 1]).unwrap();
+    open(own.path()).close().unwrap();
+    let all = proved(own.path());
+    assert_eq!(all.iter().filter(|record| record["kind"] == "repair").count(), 1);
 }
 
 #[tokio::test]
