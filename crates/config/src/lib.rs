@@ -34,6 +34,7 @@ mod policy_spec;
 mod policy_test;
 mod problem;
 mod reach_check;
+mod replay;
 mod reserved;
 mod risk_check;
 mod schemas;
@@ -64,6 +65,7 @@ pub use self::{
     policy_document::{Grounds, PolicyDocument},
     policy_test::{Expect, ExpectedVerdict, Miss, PolicyTest, TestResult},
     problem::{Problem, Warning},
+    replay::{Replay, Replayed},
     schemas::{BOOT_SCHEMA, POLICY_SCHEMA, TESTS_SCHEMA},
     sink::{PeerTls, Sink, SinkAddress, SinkFile, SinkPostgres, SinkSyslog, SinkTarget},
     texts::PolicyText,

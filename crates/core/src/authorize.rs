@@ -223,7 +223,7 @@ impl<'c> Judge<'c> {
 
 /// Whether what runs is what somebody reviewed: a version cannot be published anew, and content is what it is
 /// where the rule names its hash. An id can.
-fn reviewed(grant: &Grant, call: &ComponentCall) -> bool {
+pub(crate) fn reviewed(grant: &Grant, call: &ComponentCall) -> bool {
     match call {
         ComponentCall::FastExecuteScript(call) => match &call.script {
             Script::Version(_) => true,
@@ -255,13 +255,22 @@ impl Shortfall {
         &self.faults
     }
 
+    /// How many dimensions are covered before it.
+    pub(crate) fn depth(&self) -> u8 {
+        self.depth
+    }
+
     fn one(depth: u8, code: Code, path: impl Into<String>) -> Self {
         Self { depth, code, faults: Faults::one(path, Rule::NotGranted) }
     }
 }
 
 /// How many hosts the call counts as, if the rule covers all of it.
-fn judge(grant: &Grant, component: Component, call: &ComponentCall) -> Result<u64, Shortfall> {
+pub(crate) fn judge(
+    grant: &Grant,
+    component: Component,
+    call: &ComponentCall,
+) -> Result<u64, Shortfall> {
     if !grant.components.covers(|known| *known == component) {
         return Err(Shortfall::one(0, Code::AppNoPermission, component.name()));
     }

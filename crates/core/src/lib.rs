@@ -30,6 +30,7 @@ mod prepare;
 mod prove_app;
 mod received;
 mod record;
+mod recorded;
 mod rejection;
 mod reload;
 mod risk;
@@ -78,6 +79,7 @@ pub use self::{
     prove_app::{AppCall, AppProof, ProofThrottle, ProveApp},
     received::{BodyBudget, BodyPermit, CertificateName, Clock, ReceivedAt, ReceivedRequest},
     record::{Intent, Journal, JournalDown, OutcomeRecord, RefusalRecord, Ticket},
+    recorded::{Hidden, RecordedCall, RecordedVerdict, Untold},
     rejection::{AppFault, Rejection, UserFault},
     reload::{ReloadCause, ReloadRecord, ReloadResult},
     risk::{

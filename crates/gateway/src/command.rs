@@ -11,6 +11,7 @@ mod log;
 mod new_key;
 mod policy_check;
 mod policy_diff;
+mod policy_replay;
 mod policy_test;
 mod rollback;
 mod schema;
@@ -152,6 +153,11 @@ enum PolicyCommand {
     /// Lists the exemptions: whose they are, when they end and, with --journal, when they were last used.
     #[command(after_help = "Example: esbgate policy exemptions config/policy.yaml --within 60d")]
     Exemptions(exemptions::Asked),
+    /// Holds the calls on record against another policy and lists what it would decide otherwise. Exit status 1 where it would.
+    #[command(
+        after_help = "Example: esbgate policy replay --policy new.yaml --journal /var/lib/esbgate/journal --since 7d"
+    )]
+    Replay(policy_replay::Asked),
     /// Prints the JSON Schema of a file, for editors and pipelines.
     #[command(after_help = "Example: esbgate policy schema esbgate")]
     Schema {
@@ -209,6 +215,7 @@ pub fn run(cli: Cli) -> ExitCode {
             explain::run(&call, &socket.map_or(files, Explainer::Gateway), at, format)
         }
         Command::Policy { command: PolicyCommand::Exemptions(asked) } => exemptions::run(&asked),
+        Command::Policy { command: PolicyCommand::Replay(asked) } => policy_replay::run(&asked),
         Command::Policy { command: PolicyCommand::Schema { of } } => schema::run(of),
         Command::Policy { command: PolicyCommand::Rollback { to, list, at } } => {
             match at.config().filter(|_| list) {

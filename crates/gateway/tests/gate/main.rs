@@ -31,6 +31,7 @@ mod proxies;
 mod raw_server;
 mod refusals;
 mod reload;
+mod replay;
 mod risk_rules;
 mod risks;
 mod room;

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::support::*;
 
-const CASES: &str = include_str!("../data/fast_execute_script.jsonl");
+pub const CASES: &str = include_str!("../data/fast_execute_script.jsonl");
 
-fn open_policy() -> String {
+pub fn open_policy() -> String {
     format!(
         r#"version: 1
 defaults:
