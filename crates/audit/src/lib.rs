@@ -8,6 +8,7 @@ mod call;
 pub mod export;
 mod follow;
 pub mod index;
+mod intents;
 mod journal;
 mod lines;
 pub mod query;
@@ -17,6 +18,7 @@ pub mod verify;
 pub use self::{
     call::{Call, Members},
     follow::{Cursor, Follow, Followed, Next},
+    intents::{RecordedCall, Scan, intents},
     journal::{Form, Journal, Segment, SegmentId},
     lines::{Ending, LONGEST, Line, Lines},
     record::{Head, Sealed},

@@ -152,7 +152,7 @@ const SINKS_GRACE: Duration = Duration::from_secs(5);
 pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, StartError> {
     let metrics = Metrics::register(&Registry::new(), env!("CARGO_PKG_VERSION"))?;
     metrics.limit_apps(settings.named_apps);
-    let (journal_dir, head) = (settings.journal.dir.clone(), settings.journal.head());
+    let (journal_dir, witness) = (settings.journal.dir.clone(), settings.journal.head());
     let journal = open_journal(settings.journal, &clock, metrics.journal.clone()).await?;
     let ports =
         Ports { journal: journal.clone(), metrics: metrics.clone(), clock: Arc::clone(&clock) };
@@ -250,7 +250,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
     servers.spawn(worker.run(asked_of_policy, folders, shadow.clone(), drain.clone()));
     let (looks, asked) = mpsc::channel(1);
     servers.spawn(keep_reading(settings.reread, asked, metrics, drain.clone()));
-    let sinks = Sinks::start(sinks, &journal_dir, &head, &cursors, &clock);
+    let sinks = Sinks::start(sinks, &journal_dir, &witness, &cursors, &clock);
     Ok(Running {
         sinks: sinks.map_err(StartError::Sinks)?,
         shadow,

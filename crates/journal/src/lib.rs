@@ -7,7 +7,6 @@
 mod append;
 mod chain;
 mod closing;
-mod intents;
 mod keeper;
 mod keyed;
 mod line;
@@ -25,7 +24,6 @@ mod writer;
 
 pub use self::{
     append::FileJournal,
-    intents::{RecordedCall, Scan, intents},
     keyed::{Hashed, Keys},
     options::{Archive, Durability, Mode, OpenError, Options, Retain, Rotation},
 };

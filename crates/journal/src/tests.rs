@@ -27,7 +27,6 @@ use crate::{
 
 mod document;
 mod ends;
-mod intents;
 mod refusals;
 mod release;
 mod shadow;

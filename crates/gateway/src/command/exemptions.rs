@@ -89,7 +89,7 @@ impl Left {
 struct Used {
     /// By application and user or pattern, as they are told; none where it is not on record.
     last: HashMap<String, Vec<(ExemptUser, Option<Timestamp>)>>,
-    scan: esbgate_journal::Scan,
+    scan: esbgate_audit::Scan,
 }
 
 struct List {
@@ -134,7 +134,7 @@ fn used(dir: &Path, exemptions: &[ExemptionEnd]) -> Result<Used, Vec<Problem>> {
         let users = one.users.iter().map(|user| (user.clone(), None));
         last.entry(one.app.clone()).or_default().extend(users);
     }
-    let scan = esbgate_journal::intents(dir, |call| {
+    let scan = esbgate_audit::intents(dir, |call| {
         let app = last.get_mut(&*call.app).filter(|_| call.user_proof == "exemption");
         let known = app.into_iter().flatten().filter(|(user, _)| user.names(&call.user));
         known.for_each(|(_, known)| *known = (*known).max(Some(call.time)));

@@ -1,9 +1,15 @@
-//! A journal is read again as it was written, and whatever else stands in it is counted and passed over.
+//! Intents are read again from plain and compressed segments; whatever else stands there is counted and passed over.
 
-use super::*;
-use crate::intents;
+#![expect(clippy::unwrap_used, reason = "a test stops at its first fault")]
 
-fn seen(dir: &Path) -> (Vec<(String, String, String)>, crate::Scan) {
+use std::{fs, path::Path};
+
+use esbgate_audit::{
+    Journal, Scan, archive, intents,
+    testing::{Sample, Writer},
+};
+
+fn seen(dir: &Path) -> (Vec<(String, String, String)>, Scan) {
     let mut calls = Vec::new();
     let scan = intents(dir, |call| {
         calls.push((call.app.to_string(), call.user.to_string(), call.user_proof.to_string()));
@@ -11,19 +17,26 @@ fn seen(dir: &Path) -> (Vec<(String, String, String)>, crate::Scan) {
     (calls, scan.unwrap())
 }
 
-#[tokio::test]
-async fn each_intent_of_every_start_is_seen_and_nothing_else() {
+#[test]
+fn each_intent_is_seen_once_whether_its_segment_is_compressed_or_not() {
     let dir = tempfile::tempdir().unwrap();
-    for _ in 0..2 {
-        let journal = open(dir.path());
-        let ticket = intend(&journal).await.unwrap();
-        journal.settle(ticket, &outcome()).await.unwrap();
-        refuse(&journal);
-        journal.close().unwrap();
+    let mut writer = Writer::new(dir.path(), 50_000).unwrap();
+    let samples: Vec<_> = (0..200).map(Sample::of).collect();
+    for sample in &samples {
+        let seq = writer.intent(sample).unwrap();
+        writer.outcome(seq, sample).unwrap();
     }
-    let (calls, scan) = seen(&dir.path().join("journal"));
-    assert_eq!((calls.len(), scan.intents, scan.unreadable), (2, 2, 0));
-    assert!(scan.since.is_some() && calls[0] == calls[1], "{calls:?}");
+    writer.head().unwrap();
+    let (plain, _) = seen(dir.path());
+    assert_eq!(plain.len(), samples.len());
+    let segments = Journal::open(dir.path()).unwrap().segments().unwrap();
+    let (_open, closed) = segments.split_last().unwrap();
+    assert!(!closed.is_empty());
+    for segment in closed {
+        archive::close(&segment.plain()).unwrap();
+    }
+    let (both, scan) = seen(dir.path());
+    assert_eq!((both, scan.intents, scan.unreadable), (plain, 200, 0));
 }
 
 #[test]

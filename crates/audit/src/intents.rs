@@ -1,18 +1,11 @@
-//! Intents on record, read again: segment by segment and line by line, so that a journal of any size takes the memory of
-//! one line.
+//! Intents on record: who called, as whom and when.
 
-use std::{
-    borrow::Cow,
-    fs::File,
-    io::{self, BufRead as _, BufReader, Read as _},
-    path::{Path, PathBuf},
-};
+use std::{borrow::Cow, io, path::Path};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// Longer lines are passed over: no intent of ours is as long.
-const LONGEST: u64 = 16 << 20;
+use crate::{Ending, Journal};
 
 /// Who called, of one intent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,50 +45,27 @@ struct Head<'a> {
     user_proof: Option<Cow<'a, str>>,
 }
 
-/// Shows each intent of a journal to `see`, in the order of the folders' names.
+/// Shows each intent of a journal to `see`, oldest first, over plain and compressed segments.
+///
+/// # Errors
+/// What the system says of folders and files. What is wrong with a line is counted.
 pub fn intents(dir: &Path, mut see: impl FnMut(&RecordedCall<'_>)) -> io::Result<Scan> {
     let mut scan = Scan::default();
-    for folder in sorted(dir, |path| path.is_dir())? {
-        let segment = |path: &Path| path.extension().is_some_and(|extension| extension == "jsonl");
-        for segment in sorted(&folder, segment)? {
-            read(&segment, &mut scan, &mut see)?;
+    for segment in Journal::open(dir)?.segments()? {
+        let mut lines = match segment.lines() {
+            // Retention took it meanwhile.
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => continue,
+            lines => lines?,
+        };
+        while let Some(line) = lines.read_line()? {
+            match line.ending {
+                Ending::TooLong => scan.unreadable += 1,
+                Ending::Whole | Ending::Torn if line.bytes.trim_ascii().is_empty() => {}
+                Ending::Whole | Ending::Torn => note(line.bytes, &mut scan, &mut see),
+            }
         }
     }
     Ok(scan)
-}
-
-fn sorted(dir: &Path, wanted: impl Fn(&Path) -> bool) -> io::Result<Vec<PathBuf>> {
-    let paths = std::fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths: Vec<PathBuf> = paths.collect::<io::Result<_>>()?;
-    paths.retain(|path| wanted(path));
-    paths.sort();
-    Ok(paths)
-}
-
-fn read(
-    segment: &Path,
-    scan: &mut Scan,
-    see: &mut impl FnMut(&RecordedCall<'_>),
-) -> io::Result<()> {
-    let mut file = BufReader::new(File::open(segment)?);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let taken = file.by_ref().take(LONGEST).read_until(b'\n', &mut line)?;
-        if taken == 0 {
-            return Ok(());
-        }
-        if line.last() != Some(&b'\n') && taken as u64 == LONGEST {
-            file.skip_until(b'\n')?;
-            scan.unreadable += 1;
-            continue;
-        }
-        // Filler of a probe is an empty line.
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        note(&line, scan, see);
-    }
 }
 
 fn note(line: &[u8], scan: &mut Scan, see: &mut impl FnMut(&RecordedCall<'_>)) {
