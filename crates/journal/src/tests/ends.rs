@@ -236,7 +236,7 @@ async fn best_effort_goes_on_without_records_and_says_what_is_on_none() {
 }
 
 #[tokio::test]
-async fn what_others_do_to_segments_is_noticed_while_nothing_is_written() {
+async fn what_others_do_to_segments_is_on_record_at_the_latest_when_the_journal_stops() {
     for what in Tampered::ALL {
         let dir = tempfile::tempdir().unwrap();
         let journal = open(dir.path());
