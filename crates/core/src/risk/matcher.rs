@@ -35,12 +35,12 @@ pub(super) struct Part {
     pattern: Hir,
     /// Without them nothing matches: with which texts, and what is tried where they stand.
     known: Option<(Vec<Vec<u8>>, Automaton)>,
+    /// Without such texts, but with enough signs: one of the signs, and what is tried around it.
+    signed: Option<(u8, Automaton)>,
     /// What each match has as well; told apart from others at a glance.
     signs: Vec<u8>,
     /// No match goes over the end of a line.
     in_line: bool,
-    /// All parts of the rule are looked for line by line.
-    all_in_lines: bool,
 }
 
 /// Takes the pattern of a rule apart.
@@ -63,15 +63,35 @@ pub(super) fn parts(rule: usize, pattern: &str) -> Result<Vec<Part>, regex::Erro
         let known = literals.map(|literals| Ok((literals, Automaton::new(&tried)?)));
         let known: Option<Result<_, regex::Error>> = known;
         let (known, signs) = (known.transpose()?, signs(&pattern));
-        let part = Part { rule, pattern, known, signs, in_line, all_in_lines: false };
+        // Texts that stand in every second line tell less than the rarest of many signs.
+        let common = |(texts, _): &(Vec<Vec<u8>>, _)| texts.iter().any(|text| is_common(text));
+        let known = known.filter(|known| !common(known) || signs.len() < SIGNS);
+        let sign = rarest(&signs).filter(|_| known.is_none() && signs.len() >= SIGNS);
+        let signed = sign.map(|sign| Ok((sign, Automaton::new(&pattern)?)));
+        let signed: Option<Result<_, regex::Error>> = signed;
+        let signed = signed.transpose()?;
+        let part = Part { rule, pattern, known, signed, signs, in_line };
         match alike {
             Some(alike) => *alike = part,
             None => parts.push(part),
         }
     }
-    let all_in_lines = parts.iter().all(|part| part.in_line && part.known.is_some());
-    parts.iter_mut().for_each(|part| part.all_in_lines = all_in_lines);
     Ok(parts)
+}
+
+/// How many signs a pattern needs to be tried around one of them only.
+const SIGNS: usize = 3;
+
+/// The sign that scripts have least of.
+fn rarest(signs: &[u8]) -> Option<u8> {
+    const OFTEN: &[u8] = b"$\"-/.'_:),(=[]}{;>|&";
+    let rank = |sign: &u8| OFTEN.iter().position(|often| often == sign).unwrap_or(OFTEN.len());
+    signs.iter().copied().max_by_key(rank)
+}
+
+/// Whether a text is of signs and blanks alone, and short.
+fn is_common(text: &[u8]) -> bool {
+    text.len() <= 4 && !text.iter().any(u8::is_ascii_alphanumeric)
 }
 
 /// A pattern over a text that is one line. The start of a line is the start of such a text: a search for it ends where
@@ -123,7 +143,6 @@ struct Tried {
     pattern: Automaton,
     signs: Vec<u8>,
     in_line: bool,
-    all_in_lines: bool,
     /// Its texts may begin on one line and end on another one.
     over_lines: bool,
     /// The bytes that can stand in a match.
@@ -145,6 +164,8 @@ pub(super) struct Matcher {
     /// Those of the texts that begin with the end of the line before them, without it.
     openings: Vec<(Vec<u8>, usize)>,
     tried: Vec<Tried>,
+    /// What is tried around a sign.
+    signed: Vec<(u8, Tried)>,
     together: Vec<Together>,
 }
 
@@ -155,9 +176,24 @@ impl Matcher {
         let mut texts: Vec<&[u8]> = Vec::new();
         let mut places = std::collections::HashMap::new();
         for part in parts {
-            let Some((known, pattern)) = &part.known else {
-                together.push(part);
-                continue;
+            let tried = |pattern: &Automaton, over_lines| Tried {
+                rule: part.rule,
+                pattern: pattern.clone(),
+                signs: part.signs.clone(),
+                in_line: part.in_line,
+                over_lines,
+                bytes: bytes(&part.pattern),
+            };
+            let (known, pattern) = match (&part.known, &part.signed) {
+                (Some((known, pattern)), _) => (known, pattern),
+                (None, Some((sign, pattern))) => {
+                    matcher.signed.push((*sign, tried(pattern, true)));
+                    continue;
+                }
+                (None, None) => {
+                    together.push(part);
+                    continue;
+                }
             };
             for text in known {
                 let place = *places.entry(text.as_slice()).or_insert_with(|| {
@@ -171,20 +207,8 @@ impl Matcher {
                     .into_iter()
                     .for_each(|of| of.push(matcher.tried.len()));
             }
-            let Part { rule, in_line, all_in_lines, .. } = *part;
-            let (pattern, signs) = (pattern.clone(), part.signs.clone());
             let inner = |text: &Vec<u8>| text.iter().skip(1).any(|byte| *byte == b'\n');
-            let over_lines = known.iter().any(inner);
-            let bytes = bytes(&part.pattern);
-            matcher.tried.push(Tried {
-                rule,
-                pattern,
-                signs,
-                in_line,
-                all_in_lines,
-                over_lines,
-                bytes,
-            });
+            matcher.tried.push(tried(pattern, known.iter().any(inner)));
         }
         let openings = texts.iter().enumerate();
         matcher.openings = openings
@@ -205,7 +229,7 @@ impl Matcher {
 
     /// Whether there is nothing to be looked for.
     pub(super) fn is_empty(&self) -> bool {
-        self.texts.is_none() && self.together.is_empty()
+        self.texts.is_none() && self.signed.is_empty() && self.together.is_empty()
     }
 
     /// The rules among those still `wanted` that match, and where each may be looked for first. They are wanted no more.
@@ -230,7 +254,7 @@ impl Matcher {
         let mut search = Search {
             text,
             wanted,
-            tried: vec![0; self.tried.len()],
+            tried: vec![0; self.tried.len() + self.signed.len()],
             line: (0, line_end(text, 0)),
             found: Vec::new(),
             seen,
@@ -240,6 +264,17 @@ impl Matcher {
         }
         if matches!(fresh, Fresh::Lines(_)) {
             search.over_lines(self);
+        }
+        for (index, (sign, tried)) in (self.tried.len()..).zip(&self.signed) {
+            if !tried.has_signs(text) {
+                continue;
+            }
+            for at in memchr::memchr_iter(*sign, text) {
+                if !search.wants(tried.rule) {
+                    break;
+                }
+                search.around(index, tried, at);
+            }
         }
         for together in &self.together {
             if together.rules.iter().any(|rule| search.wants(*rule)) {
@@ -343,7 +378,7 @@ impl Search<'_> {
         *last = start + 1;
         let part = self.text.get(start..end).unwrap_or_default();
         if tried.has_signs(part) && tried.pattern.matches(part, 0..part.len()) {
-            self.found(tried.rule, if tried.all_in_lines { start } else { 0 });
+            self.found(tried.rule, start);
         }
     }
 
@@ -359,7 +394,7 @@ impl Search<'_> {
         *last = end;
         let part = self.text.get(start..end).unwrap_or_default();
         if tried.has_signs(part) && tried.pattern.matches(self.text, start..end) {
-            self.found(tried.rule, 0);
+            self.found(tried.rule, start);
         }
     }
 
