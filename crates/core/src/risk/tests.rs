@@ -106,6 +106,18 @@ fn what_cannot_be_unfolded_is_refused_where_a_rule_would_refuse() {
 }
 
 #[test]
+fn a_pipe_goes_on_in_the_next_line_and_into_brackets() {
+    // Only a shell that reads it makes `rm` of it.
+    let said = r"printf 'r\x6d -rf /'";
+    for rest in ["| sh", "|\n  sh", "|\n\n sh", "| (sh)"] {
+        assert!(place(ScriptLanguage::Shell, &format!("{said} {rest}")).is_some(), "{rest}");
+    }
+    for rest in ["\nsh", "; sh", "|| sh"] {
+        assert_eq!(place(ScriptLanguage::Shell, &format!("{said} {rest}")), None, "{rest}");
+    }
+}
+
+#[test]
 fn reviewed_only_lets_through_what_was_reviewed_and_deny_nothing() {
     for (action, passes) in [
         (RiskAction::Observe, [true, true]),

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use esbgate_model::ScriptLanguage;
+use memchr::memmem;
 
 use super::{
     Languages, Payload,
@@ -36,6 +37,9 @@ pub(super) fn payloads<'t>(
                 let text = Cow::Borrowed(text.get(start..end).unwrap_or_default());
                 found.push(Payload { text, languages: Languages::ALL, at: start });
             }
+            // After a pipe the command may stand on the next line, or in brackets.
+            Some(Token::End(_))
+                if dialect == Dialect::Shell && words.is_empty() && !piped.is_empty() => {}
             end @ (Some(Token::End(_)) | None) => {
                 let inner = match dialect {
                     Dialect::Shell => started::started(&words),
@@ -93,8 +97,8 @@ pub(super) fn ticks<'t>(text: &'t [u8], found: &mut Vec<Payload<'t>>) {
             }
             at += piece.len() + 1;
         }
-        let qx =
-            line.windows(3).position(|three| three.starts_with(b"qx") && !three.ends_with(b" "));
+        let marks = |at: &usize| line.get(at + 2).is_some_and(|mark| *mark != b' ');
+        let qx = memmem::find_iter(line, "qx").find(marks);
         if let Some(qx) = qx {
             let rest = line.get(qx + 3..).unwrap_or_default();
             let ends = |byte: &u8| {
