@@ -79,7 +79,29 @@ impl Stage for Authorize {
     }
 }
 
+/// Texts from so many bytes on take long to be read by the risk rules: some milliseconds, where other calls wait for
+/// their turn on the same thread.
+const LONG: usize = 64 << 10;
+
 impl Authorize {
+    /// Whether judging a call may take long.
+    #[must_use]
+    pub fn is_long(fresh: &FreshCall) -> bool {
+        let call = fresh.authenticated().call();
+        let risks = &call.admitted().app_call().routed().policy().risks;
+        let text = match call.asked() {
+            ComponentCall::FastExecuteScript(call) => {
+                let content = match &call.script {
+                    Script::Content(content) => content.text.len(),
+                    Script::Id(_) | Script::Version(_) => 0,
+                };
+                content + call.param.as_ref().map_or(0, |param| param.text.len())
+            }
+            ComponentCall::Plain(_) => 0,
+        };
+        text >= LONG && !risks.rules.list().is_empty()
+    }
+
     /// What each rule of the application says of the call, in their order: how many hosts it would count as, or
     /// where the rule stops covering it. Judged as it is asked for.
     pub fn verdicts<'c>(

@@ -1,5 +1,6 @@
 //! Tower plumbing: everything between a step and its neighbour. Decides nothing.
 
+mod apart;
 mod bracket;
 mod catch_panic;
 mod detach;
@@ -11,6 +12,7 @@ mod shed;
 mod stage;
 
 pub use self::{
+    apart::{ApartLayer, ApartService, apart},
     bracket::{BracketLayer, BracketService, bracket},
     catch_panic::{CatchPanic, CatchPanicLayer},
     detach::{Detach, DetachLayer},

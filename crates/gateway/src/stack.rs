@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use tower::{Service, ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::layers::{
-    CatchPanicLayer, DetachLayer, ObserveLayer, RespondLayer, ShadowLayer, ShedLayer, bracket,
-    gather, stage,
+    CatchPanicLayer, DetachLayer, ObserveLayer, RespondLayer, ShadowLayer, ShedLayer, apart,
+    bracket, gather, stage,
 };
 use crate::shadow::Shadow;
 
@@ -73,7 +73,7 @@ where
             .layer(stage(Authenticate))
             .layer(DetachLayer::new(parts.tasks, parts.metrics)) // from here on the caller cannot cancel
             .layer(bracket(Once)) // before rights and budgets: a repeat is not judged again
-            .layer(stage(Authorize)) // before host budgets: a refused call spends no hosts
+            .layer(apart(Authorize, Authorize::is_long)) // before host budgets: a refused call spends no hosts
             .layer(bracket(Charge))
             .layer(bracket(WriteAhead(journal))) // after every refusal: an intent means it was due
             .layer(stage(Prepare(parts.dialect))) // last: nothing edits the message after it

@@ -1,0 +1,167 @@
+//! Runs a [`Stage`] as a tower layer, and on a thread of its own where it would keep other calls waiting.
+
+use std::{
+    future::{Ready, ready},
+    mem,
+    panic::resume_unwind,
+    task::{Context, Poll},
+};
+
+use esbgate_core::{Rejection, Stage};
+use futures_util::future::Either;
+use tokio::task::spawn_blocking;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::BoxFuture;
+
+/// Lays `stage` over the rest of the stack. What is `long` is judged apart from the threads that carry connections.
+pub fn apart<K: Stage + Clone>(stage: K, long: fn(&K::In) -> bool) -> ApartLayer<K> {
+    ApartLayer { stage, long }
+}
+
+/// See [`apart`].
+#[derive(Debug)]
+pub struct ApartLayer<K: Stage> {
+    stage: K,
+    long: fn(&K::In) -> bool,
+}
+
+/// See [`apart`].
+#[derive(Debug)]
+pub struct ApartService<K: Stage, S> {
+    stage: K,
+    long: fn(&K::In) -> bool,
+    inner: S,
+}
+
+// Derived, they would ask for inputs that can be cloned.
+impl<K: Stage + Clone> Clone for ApartLayer<K> {
+    fn clone(&self) -> Self {
+        Self { stage: self.stage.clone(), long: self.long }
+    }
+}
+
+impl<K: Stage + Clone, S: Clone> Clone for ApartService<K, S> {
+    fn clone(&self) -> Self {
+        Self { stage: self.stage.clone(), long: self.long, inner: self.inner.clone() }
+    }
+}
+
+impl<K, S> Layer<S> for ApartLayer<K>
+where
+    K: Stage + Clone,
+    S: Service<K::Out, Error = Rejection>,
+{
+    type Service = ApartService<K, S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ApartService { stage: self.stage.clone(), long: self.long, inner }
+    }
+}
+
+impl<K, S> Service<K::In> for ApartService<K, S>
+where
+    K: Stage<In: Send + 'static, Out: Send + 'static> + Clone + Send + 'static,
+    S: Service<K::Out, Error = Rejection, Response: Send, Future: Send> + Clone + Send + 'static,
+{
+    type Response = S::Response;
+    type Error = Rejection;
+    type Future = Either<
+        Either<Ready<Result<S::Response, Rejection>>, S::Future>,
+        BoxFuture<Result<S::Response, Rejection>>,
+    >;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, input: K::In) -> Self::Future {
+        if !(self.long)(&input) {
+            return Either::Left(match self.stage.run(input) {
+                Ok(next) => Either::Right(self.inner.call(next)),
+                Err(rejection) => Either::Left(ready(Err(rejection))),
+            });
+        }
+        let (stage, next) = (self.stage.clone(), self.inner.clone());
+        // The one that was polled ready.
+        let mut inner = mem::replace(&mut self.inner, next);
+        Either::Right(Box::pin(async move {
+            let judged = spawn_blocking(move || stage.run(input)).await;
+            let judged = judged.map_err(|fault| match fault.try_into_panic() {
+                // Caught where every panic of a call is.
+                Ok(panic) => resume_unwind(panic),
+                // The runtime ends, and the call with it.
+                Err(_) => Rejection::Aborted,
+            })?;
+            inner.call(judged?).await
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::{self, ThreadId};
+
+    use tower_service::Service as _;
+
+    use super::*;
+
+    /// Says which thread it ran on.
+    #[derive(Debug, Clone)]
+    struct Where;
+
+    impl Stage for Where {
+        type In = usize;
+        type Out = ThreadId;
+
+        fn run(&self, input: usize) -> Result<ThreadId, Rejection> {
+            match input {
+                0 | 10 => Err(Rejection::BodyTooLarge),
+                11 => panic!("planted"),
+                _ => Ok(thread::current().id()),
+            }
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    struct Echo;
+
+    impl Service<ThreadId> for Echo {
+        type Response = ThreadId;
+        type Error = Rejection;
+        type Future = Ready<Result<ThreadId, Rejection>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, thread: ThreadId) -> Self::Future {
+            ready(Ok(thread))
+        }
+    }
+
+    fn service() -> ApartService<Where, Echo> {
+        apart(Where, |input| *input >= 10).layer(Echo)
+    }
+
+    #[tokio::test]
+    async fn what_is_long_runs_on_another_thread_and_what_is_short_on_its_own() {
+        let here = thread::current().id();
+        assert_eq!(service().call(1).await.unwrap(), here);
+        assert_ne!(service().call(20).await.unwrap(), here);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_the_same_on_either_thread() {
+        for input in [0, 10] {
+            assert!(matches!(service().call(input).await, Err(Rejection::BodyTooLarge)), "{input}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_goes_on_where_the_call_waits() {
+        let call = tokio::spawn(service().call(11));
+        assert!(call.await.unwrap_err().is_panic());
+    }
+}
