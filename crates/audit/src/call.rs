@@ -1,6 +1,6 @@
 //! A call as the journal tells it: the intent, and the outcome if there is one.
 
-use std::{borrow::Cow, net::Ipv4Addr};
+use std::{borrow::Cow, collections::BTreeMap, net::Ipv4Addr};
 
 use esbgate_model::Component;
 use serde::Deserialize;
@@ -72,6 +72,9 @@ impl Call {
     }
 }
 
+/// The term of a keyed hash.
+pub(crate) const HMAC: &str = "hmac";
+
 /// A short text, or what stands for a long one.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -105,6 +108,25 @@ struct Script<'a> {
     sha256: Option<Cow<'a, str>>,
 }
 
+/// What stands for a value that is not written in clear.
+#[derive(Debug, Deserialize)]
+struct Keyed<'a> {
+    #[serde(borrow, default)]
+    hmac: Option<Cow<'a, str>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Callback<'a> {
+    #[serde(borrow, default)]
+    query: Option<Keyed<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Passwords<'a> {
+    #[serde(borrow, default)]
+    value: Option<Keyed<'a>>,
+}
+
 /// What of an intent can be asked for.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Asked<'a> {
@@ -122,6 +144,16 @@ pub(crate) struct Asked<'a> {
     script: Option<Script<'a>>,
     #[serde(borrow, default)]
     target: Option<Target<'a>>,
+    #[serde(borrow, default)]
+    token: Option<Keyed<'a>>,
+    #[serde(borrow, default)]
+    script_param: Option<Keyed<'a>>,
+    #[serde(borrow, default)]
+    callback: Option<Callback<'a>>,
+    #[serde(borrow, default)]
+    host_passwords: Option<Passwords<'a>>,
+    #[serde(borrow, default)]
+    sealed: Option<BTreeMap<Cow<'a, str>, Keyed<'a>>>,
 }
 
 /// What an intent says of its hosts.
@@ -149,6 +181,16 @@ impl Asked<'_> {
         if let Some(sha) = self.script.as_ref().and_then(|script| script.sha256.as_ref()) {
             see("script_sha", sha);
         }
+        self.hmacs().for_each(|hmac| see(HMAC, hmac));
+    }
+
+    /// Its keyed hashes of single values.
+    fn hmacs(&self) -> impl Iterator<Item = &str> {
+        let query = self.callback.as_ref().and_then(|callback| callback.query.as_ref());
+        let passwords = self.host_passwords.as_ref().and_then(|all| all.value.as_ref());
+        let own = [self.token.as_ref(), self.script_param.as_ref(), query, passwords];
+        let sealed = self.sealed.iter().flat_map(BTreeMap::values);
+        own.into_iter().flatten().chain(sealed).filter_map(|keyed| keyed.hmac.as_deref())
     }
 
     /// The hosts that it names.

@@ -31,7 +31,7 @@ use crate::{
 /// Plain bytes after which a block ends with its line.
 pub(crate) const BLOCK: usize = 512 << 10;
 
-const MAGIC: &[u8; 8] = b"esbidx1\n";
+const MAGIC: &[u8; 8] = b"esbidx2\n";
 /// Longer heads are not ours: a segment of 1 GiB has one of less than 1 MiB.
 const LONGEST_HEAD: u64 = 64 << 20;
 /// Longest block that is read: one line of the greatest length, and the block that it ended.

@@ -12,7 +12,7 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 
 use crate::{
-    call::{Asked, Call, Came, Hosts, Members},
+    call::{Asked, Call, Came, HMAC, Hosts, Members},
     index::{Block, Index, Section, key_of_id, term},
     journal::{Journal, Segment, SegmentId},
     record::Head,
@@ -64,6 +64,8 @@ pub struct Query {
     pub outcome: Option<String>,
     /// The request's id.
     pub request_id: Option<String>,
+    /// One of these keyed hashes of a value, in lower hexadecimal digits; empty where none is asked for.
+    pub hmacs: Vec<String>,
     /// The intent's time, from this on.
     pub since: Option<Timestamp>,
     /// The intent's time, before this.
@@ -115,6 +117,14 @@ impl Query {
         for key in self.terms() {
             keep(index.find(segment, Section::Terms, key, key)?);
         }
+        if !self.hmacs.is_empty() {
+            let mut found = BTreeSet::new();
+            for hmac in &self.hmacs {
+                let key = term(HMAC, hmac);
+                found.extend(index.find(segment, Section::Terms, key, key)?);
+            }
+            keep(found);
+        }
         if let Some(host) = self.host {
             let untold = term("hosts", "untold");
             let mut found = match host {
@@ -147,14 +157,16 @@ impl Query {
     /// Whether an intent matches; none where all does but for its hosts, which are not told.
     fn matches(&self, head: &Head<'_>, asked: &Asked<'_>) -> Option<bool> {
         let mut due = self.terms();
+        let mut carried = self.hmacs.is_empty();
         asked.terms(|field, value| {
             let key = term(field, value);
             due.retain(|term| *term != key);
+            carried |= field == HMAC && self.hmacs.iter().any(|hmac| hmac == value);
         });
         let time: Option<Timestamp> = head.time.parse().ok();
         let since = self.since.is_none_or(|since| time.is_none_or(|time| time >= since));
         let until = self.until.is_none_or(|until| time.is_none_or(|time| time < until));
-        if !due.is_empty() || !since || !until {
+        if !due.is_empty() || !carried || !since || !until {
             return Some(false);
         }
         let Some(host) = self.host else { return Some(true) };

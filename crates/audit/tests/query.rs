@@ -64,6 +64,11 @@ fn expected(all: &[Sample], matches: impl Fn(&Sample) -> bool) -> Vec<String> {
     all.iter().rev().filter(|one| matches(one)).map(|one| one.request_id.clone()).collect()
 }
 
+/// The keyed hash that the sample has on record for its token.
+fn hmac(sample: &Sample) -> String {
+    esbgate_model::sha256_hex(sample.request_id.as_bytes())
+}
+
 /// All questions with what they should find.
 fn questions(all: &[Sample]) -> Vec<(Query, Vec<String>)> {
     let host = |text: &str| Query { host: Some(text.parse().unwrap()), ..Query::default() };
@@ -99,6 +104,14 @@ fn questions(all: &[Sample]) -> Vec<(Query, Vec<String>)> {
             vec![all[7].request_id.clone()],
         ),
         (Query { app: Some("nobody".into()), ..Query::default() }, vec![]),
+        (
+            Query {
+                hmacs: vec![hmac(&all[7]), hmac(&all[2900]), "00".repeat(32)],
+                ..Query::default()
+            },
+            vec![all[2900].request_id.clone(), all[7].request_id.clone()],
+        ),
+        (Query { hmacs: vec!["00".repeat(32)], ..Query::default() }, vec![]),
     ]
 }
 
@@ -146,7 +159,7 @@ fn a_sidecar_that_is_missing_stale_or_damaged_is_noticed_and_the_answers_are_the
     let (first, second) = (segments[0].index(), segments[1].index());
     let whole = fs::read(&first).unwrap();
     let stale = fs::read(&second).unwrap();
-    for damage in [vec![], stale, whole[..whole.len() / 3].to_vec(), b"esbidx1\n".to_vec()] {
+    for damage in [vec![], stale, whole[..whole.len() / 3].to_vec(), b"esbidx2\n".to_vec()] {
         fs::write(&first, damage).unwrap();
         let (asked, wanted) = questions(&all).swap_remove(1);
         let (ids, _, made) = found(folder.path(), &asked);

@@ -27,12 +27,10 @@ pub struct AdminRecord<'a> {
 /// A look for records by a value that they have as a keyed hash. Never has the value.
 #[derive(Debug)]
 pub struct LookupRecord<'a> {
-    /// The field.
-    pub field: &'a str,
+    /// The field; none where records have no such hash.
+    pub field: Option<&'static str>,
     /// The keys under which the value was hashed.
     pub key_ids: &'a [&'a str],
-    /// Records that have it.
-    pub matches: u64,
     /// Who asked.
     pub peer: AdminPeer,
     /// `done`, or why not.

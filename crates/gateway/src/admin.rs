@@ -6,6 +6,7 @@ mod connection;
 mod desk;
 mod explain;
 mod keep;
+mod lookup;
 pub mod protocol;
 mod server;
 

@@ -3,8 +3,9 @@
 //! The name of the field goes into the hash, so that equal values of two fields cannot be told to be equal.
 
 use aws_lc_rs::hmac;
-use esbgate_model::{Secret, hex, sha256_hex};
+use esbgate_model::{Care, Carried, Component, Secret, hex, sha256_hex};
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 /// The key of the hashes, and its id.
 #[derive(Debug)]
@@ -49,6 +50,72 @@ impl HashKey {
     }
 }
 
+/// The fields of which records hold a keyed hash, by the name that goes into it.
+const OWN: [&str; 4] = ["token", "script_param", "callback_query", HOST_PASSWORDS];
+/// The one of them that has a value for each host.
+const HOST_PASSWORDS: &str = "host_password_list";
+/// The one that begins with the `?` or `#` of its URL.
+const CALLBACK_QUERY: &str = "callback_query";
+
+/// A field whose values can be looked for: one that calls have on record as a keyed hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashedField {
+    name: &'static str,
+    /// A component's parameter, whose hash is of its JSON.
+    parameter: bool,
+    own: bool,
+}
+
+impl HashedField {
+    /// All of them.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let own = OWN.iter().map(|name| Self { name, parameter: false, own: true });
+        let mut all: Vec<Self> = own.collect();
+        let fields = Component::all().flat_map(|component| component.fields());
+        for field in fields.filter(|field| matches!(field.care, Care::Sealed | Care::Secret)) {
+            match all.iter_mut().find(|known| known.name == field.name) {
+                Some(known) => known.parameter = true,
+                None => all.push(Self { name: field.name, parameter: true, own: false }),
+            }
+        }
+        all
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|field| field.name == name)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// What records may have hashed where this was the value: several, because the same text may be a parameter's text or
+    /// the JSON of one.
+    fn forms(self, value: &str) -> serde_json::Result<Vec<Vec<Zeroizing<String>>>> {
+        let one = |text: &str| vec![Zeroizing::new(text.to_owned())];
+        let mut forms = Vec::new();
+        if self.name == HOST_PASSWORDS {
+            forms.push(value.lines().flat_map(one).collect());
+        } else if self.name == CALLBACK_QUERY && !value.starts_with(['?', '#']) {
+            forms.push(one(&format!("?{value}")));
+        } else if self.own {
+            forms.push(one(value));
+        }
+        if self.parameter {
+            forms.push(vec![Zeroizing::new(serde_json::to_string(value)?)]);
+            if let Some(carried) = Carried::read(value) {
+                forms.push(vec![Zeroizing::new(serde_json::to_string(&carried)?)]);
+            }
+        }
+        Ok(forms)
+    }
+}
+
 /// The key that records are written with, and those that were in use before it.
 #[derive(Debug)]
 pub struct Keys {
@@ -77,15 +144,28 @@ impl Keys {
         &self.current
     }
 
-    /// The hashes of `values` of the field named `field` under each key, the current one first. Most fields have one
-    /// value; `host_password_list` has one for each host.
+    fn all(&self) -> impl Iterator<Item = &HashKey> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+
+    /// The ids of the keys, the current one first.
     #[must_use]
-    pub fn hashes(&self, field: &str, values: &[&str]) -> Vec<Hashed> {
-        let keys = std::iter::once(&self.current).chain(&self.previous);
-        let hashes = keys.map(|key| {
-            let Keyed { hmac, key_id, .. } = key.hash(field, values.iter().copied());
+    pub fn ids(&self) -> Vec<&str> {
+        self.all().map(|key| key.id.as_str()).collect()
+    }
+
+    /// What records may have where this is the value of a field, under each key, the current one first. Passwords of hosts
+    /// are one a line, in the order of the call.
+    ///
+    /// # Errors
+    /// Where the value has no JSON.
+    pub fn hashes(&self, field: HashedField, value: &str) -> serde_json::Result<Vec<Hashed>> {
+        let forms = field.forms(value)?;
+        let hashed = |key: &HashKey, form: &Vec<Zeroizing<String>>| {
+            let Keyed { hmac, key_id, .. } =
+                key.hash(field.name, form.iter().map(|text| text.as_str()));
             Hashed { key_id: key_id.into(), hmac }
-        });
-        hashes.collect()
+        };
+        Ok(self.all().flat_map(|key| forms.iter().map(move |form| hashed(key, form))).collect())
     }
 }

@@ -24,7 +24,7 @@ mod writer;
 
 pub use self::{
     append::FileJournal,
-    keyed::{Hashed, Keys},
+    keyed::{Hashed, HashedField, Keys},
     options::{Archive, Durability, Mode, OpenError, Options, Retain, Rotation},
 };
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     explain::{Told, Unexplained, explain},
     keep::Keep,
+    lookup::Lookups,
     protocol::{Answer, Differing, Done, Operation, Order, Shadowed, Status, Subject, Token},
 };
 use crate::{
@@ -45,6 +46,7 @@ pub(crate) struct Desk {
     keep: Arc<Mutex<Keep>>,
     /// One call is explained at a time, so that admins cannot keep every processor busy.
     explaining: Mutex<()>,
+    lookups: Lookups,
 }
 
 /// Most problems of a policy that an answer tells.
@@ -54,7 +56,12 @@ type Arguments = Vec<(&'static str, String)>;
 
 impl Desk {
     pub(crate) fn new(view: View, keep: Keep) -> Self {
-        Self { view, keep: Arc::new(Mutex::new(keep)), explaining: Mutex::new(()) }
+        Self {
+            view,
+            keep: Arc::new(Mutex::new(keep)),
+            explaining: Mutex::new(()),
+            lookups: Lookups::default(),
+        }
     }
 
     /// Does what is asked, and answers once that is on record.
@@ -90,6 +97,7 @@ impl Desk {
                 let report = self.view.shadow.report().map(shadowed);
                 self.looked(name, peer, Done::Shadow(report)).await
             }
+            Operation::Lookup { field, value } => self.lookup(&field, value, peer).await,
             Operation::Explain { call, at } => self.explain(call, at, peer).await,
         }
     }
@@ -125,6 +133,15 @@ impl Desk {
         arguments.push(("component", component.into()));
         self.record("explain", &arguments, peer, "done").await;
         Answer::done(Done::Explained(Box::new(explained)))
+    }
+
+    /// What records have in the place of a value. Answered once that is on record, so that nobody can guess unseen.
+    async fn lookup(&self, field: &str, Token(value): Token, peer: AdminPeer) -> Answer {
+        let View { journal, clock, .. } = &self.view;
+        match self.lookups.look(journal, (field, &value), clock.now().monotonic, peer).await {
+            Ok(hashed) => Answer::done(Done::Hashed(hashed)),
+            Err(why) => Answer::refused(why.code(), why.to_string()),
+        }
     }
 
     /// What a change of policy came to. Its own record was there before it had an effect; this one says who asked.

@@ -66,6 +66,13 @@ pub enum Operation {
     },
     /// Says what the next policy would have decided otherwise.
     Shadow,
+    /// Says what records have in the place of a value.
+    Lookup {
+        /// The field.
+        field: String,
+        /// The value.
+        value: Token,
+    },
     /// Says what would become of a call, without making it.
     Explain {
         /// The text of a call, as `policy explain` reads it from a file: a text, so that numbers keep their digits and a
@@ -90,12 +97,13 @@ impl Operation {
             Self::Reload => "reload",
             Self::Rollback { .. } => "rollback",
             Self::Shadow => "shadow",
+            Self::Lookup { .. } => "lookup",
             Self::Explain { .. } => "explain",
         }
     }
 }
 
-/// A token that is never shown.
+/// A token, or another value that is never shown.
 #[derive(Debug)]
 pub struct Token(pub(super) Secret);
 
@@ -292,8 +300,19 @@ pub enum Done {
     },
     /// What the next policy would have decided otherwise; nothing where there is none.
     Shadow(Option<Shadowed>),
+    /// What records have in the place of a value: one for each key, or two where the field has two forms.
+    Hashed(Vec<HashedValue>),
     /// What would become of a call.
     Explained(Box<Explained>),
+}
+
+/// What records have in the place of a value.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HashedValue {
+    /// The key.
+    pub key_id: String,
+    /// The keyed hash.
+    pub hmac: String,
 }
 
 /// What came of a next policy.

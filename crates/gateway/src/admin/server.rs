@@ -73,10 +73,10 @@ fn of(peer: LocalPeer) -> AdminPeer {
     AdminPeer { uid: peer.uid, gid: peer.gid, pid: peer.pid }
 }
 
-/// A call has the room that a script needs; what else is asked for is short.
+/// A call, and a value of one, has the room that a script needs; what else is asked for is short.
 fn longest(operation: &Operation) -> usize {
     match operation {
-        Operation::Explain { .. } => LONGEST_LINE,
+        Operation::Explain { .. } | Operation::Lookup { .. } => LONGEST_LINE,
         Operation::Freeze(_)
         | Operation::Unfreeze { .. }
         | Operation::Freezes

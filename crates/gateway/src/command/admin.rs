@@ -28,15 +28,33 @@ const SOCKET: &str = "/run/esbgate/admin.sock";
 /// Longest token that is taken.
 const LONGEST_TOKEN: u64 = 16 << 10;
 
-/// Where the gateway is, and how it is told.
+/// Where the gateway is.
 #[derive(Debug, Args)]
-pub(super) struct At {
+pub(super) struct Gateway {
     /// The admin socket; else the one that --config names, else /run/esbgate/admin.sock.
     #[arg(long, value_name = "PATH", conflicts_with = "config")]
     socket: Option<PathBuf>,
     /// The start-up file, whose `admin.socket` is meant.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+impl Gateway {
+    /// The file of its admin socket.
+    pub(super) fn socket(&self) -> Result<PathBuf, String> {
+        match (&self.socket, &self.config) {
+            (Some(socket), _) => Ok(socket.clone()),
+            (None, None) => Ok(SOCKET.into()),
+            (None, Some(config)) => named(config),
+        }
+    }
+}
+
+/// Where the gateway is, and how it is told.
+#[derive(Debug, Args)]
+pub(super) struct At {
+    #[command(flatten)]
+    gateway: Gateway,
     /// How the answer is told.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Shape,
@@ -45,7 +63,7 @@ pub(super) struct At {
 impl At {
     /// The start-up file.
     pub(super) fn config(&self) -> Option<&Path> {
-        self.config.as_deref()
+        self.gateway.config.as_deref()
     }
 }
 
@@ -201,13 +219,13 @@ pub(super) fn run(command: AdminCommand) -> ExitCode {
                 Shape::Text => Format::Text,
                 Shape::Json => Format::Json,
             };
-            return match socket(&at) {
+            return match at.gateway.socket() {
                 Ok(socket) => explain::run(&call, &Explainer::Gateway(socket), time, format),
                 Err(why) => misused(&why),
             };
         }
     };
-    let socket = match socket(&at) {
+    let socket = match at.gateway.socket() {
         Ok(socket) => socket,
         Err(why) => return misused(&why),
     };
@@ -254,14 +272,6 @@ fn order(freeze: FreezeArgs) -> Order {
     Order { subject, reason, from, until }
 }
 
-fn socket(at: &At) -> Result<PathBuf, String> {
-    match (&at.socket, &at.config) {
-        (Some(socket), _) => Ok(socket.clone()),
-        (None, None) => Ok(SOCKET.into()),
-        (None, Some(config)) => named(config),
-    }
-}
-
 fn named(config: &Path) -> Result<PathBuf, String> {
     let name = config.display().to_string();
     let problems = |problems: Vec<esbgate_config::Problem>| {
@@ -274,15 +284,22 @@ fn named(config: &Path) -> Result<PathBuf, String> {
 }
 
 fn token() -> Result<String, String> {
-    let mut token = String::new();
-    let read = std::io::stdin().take(LONGEST_TOKEN + 1).read_to_string(&mut token);
+    let token = stdin("a token", LONGEST_TOKEN)?;
     let token = token.trim_end_matches(['\r', '\n']);
-    match read {
+    if token.is_empty() {
+        return Err("standard input has no token".into());
+    }
+    Ok(token.to_owned())
+}
+
+/// All of standard input, where that is no longer than `longest` bytes.
+pub(super) fn stdin(what: &str, longest: u64) -> Result<String, String> {
+    let mut text = String::new();
+    match std::io::stdin().take(longest + 1).read_to_string(&mut text) {
         Err(_) => Err("standard input is no text".into()),
-        Ok(read) if u64::try_from(read).is_ok_and(|read| read > LONGEST_TOKEN) => {
-            Err("standard input is longer than a token".into())
+        Ok(read) if u64::try_from(read).is_ok_and(|read| read > longest) => {
+            Err(format!("standard input is longer than {what}"))
         }
-        Ok(_) if token.is_empty() => Err("standard input has no token".into()),
-        Ok(_) => Ok(token.to_owned()),
+        Ok(_) => Ok(text),
     }
 }

@@ -1,6 +1,7 @@
 //! `esbgate audit`: what the journal tells, and whether it is whole.
 
 mod cells;
+mod lookup;
 mod read;
 mod tail;
 mod verify;
@@ -47,6 +48,12 @@ pub(super) enum AuditCommand {
         after_help = "Example: esbgate audit query /var/lib/esbgate/journal --host 10.0.0.0/24 --since 2027-01-04T00:00+08:00"
     )]
     Query(Box<Asked>),
+    /// Finds calls by a value that they have as a keyed hash, such as their parameters: the running gateway hashes it, under
+    /// all its keys. Each look-up is on record. Exit status 1 where the gateway is not there or refuses.
+    #[command(
+        after_help = "Example: esbgate audit lookup /var/lib/esbgate/journal --value-from-stdin --field script_param"
+    )]
+    Lookup(Box<lookup::Look>),
     /// Shows the newest records.
     #[command(after_help = "Example: esbgate audit tail /var/lib/esbgate/journal -f")]
     Tail {
@@ -140,7 +147,8 @@ pub(super) fn run(command: AuditCommand) -> ExitCode {
             let asked = esbgate_audit::verify::Asked { keys: public_key, witness, from, to };
             verify::run(&dir, &asked, format)
         }
-        AuditCommand::Query(asked) => read::query(&asked),
+        AuditCommand::Query(asked) => read::query(&asked, Vec::new()),
+        AuditCommand::Lookup(asked) => lookup::run(&asked),
         AuditCommand::Tail { dir, follow, lines, format } => tail::run(&dir, follow, lines, format),
         AuditCommand::Export { dir, format, since, until } => {
             read::export(&dir, format, since, until)

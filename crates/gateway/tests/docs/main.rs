@@ -220,6 +220,8 @@ impl Place {
             ["make", targets @ ..] => targets.iter().for_each(|target| make_knows(target)),
             ["esbgate", "serve", ..] => self.serves(&words),
             ["esbgate", "demo"] => parses(&words),
+            // What a look-up finds needs a gateway and a value: gate/lookup.rs.
+            ["esbgate", "audit", "lookup", ..] => parses(&words),
             ["esbgate", "audit" | "demo" | "policy", ..] => {
                 let output = self.esbgate(&words).output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);

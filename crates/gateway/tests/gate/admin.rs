@@ -14,7 +14,7 @@ use crate::{served::Served, support::*};
 
 const LONGEST: usize = esbgate_gateway::admin::protocol::LONGEST_LINE;
 
-fn files() -> Files {
+pub fn files() -> Files {
     Files { boot_extra: "admin: {socket: FOLDER/admin.sock}\n".into(), ..Files::default() }
 }
 
@@ -34,7 +34,7 @@ async fn answer(stream: &mut BufReader<UnixStream>) -> Value {
     serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}"))
 }
 
-async fn order(folder: &std::path::Path, operation: Value) -> Value {
+pub async fn order(folder: &std::path::Path, operation: Value) -> Value {
     let mut stream = connect(folder).await;
     say(&mut stream, &json!({"v": 1, "operation": operation}).to_string()).await
 }
@@ -44,7 +44,7 @@ fn freeze(subject: Value) -> Value {
 }
 
 /// The same files again, as after a restart.
-async fn again(gate: Gate) -> Gate {
+pub async fn again(gate: Gate) -> Gate {
     let (ended, standin, folder) = gate.stop().await;
     assert!(ended);
     let settings = settings(&folder.path().join("esbgate.yaml")).unwrap();

@@ -17,14 +17,14 @@ use crate::support::*;
 
 /// The day at which a test began, as many milliseconds later as it says.
 #[derive(Debug)]
-struct Later(ReceivedAt, AtomicU64);
+pub struct Later(ReceivedAt, AtomicU64);
 
 impl Later {
-    fn start() -> Arc<Self> {
+    pub fn start() -> Arc<Self> {
         Arc::new(Self(SystemClock::start().now(), AtomicU64::new(0)))
     }
 
-    fn wait(&self, span: Duration) {
+    pub fn wait(&self, span: Duration) {
         let millis = u64::try_from(span.as_millis()).unwrap();
         self.1.fetch_add(millis, Ordering::SeqCst);
     }

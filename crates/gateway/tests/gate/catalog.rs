@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::support::*;
 
 /// Covers every component; a call that does not show its hosts counts as five.
-const EVERYTHING: &str = r#"
+pub const EVERYTHING: &str = r#"
       - name: everything
         components: any
         business: {ids: [2]}

@@ -26,6 +26,7 @@ mod jwt;
 mod jwt_algorithms;
 mod log;
 mod login_distrust;
+mod lookup;
 mod must_hold;
 mod proxies;
 mod raw_server;

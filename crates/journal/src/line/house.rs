@@ -3,7 +3,7 @@
 use esbgate_core::LookupRecord;
 use serde::Serialize;
 
-use super::{Text, members};
+use super::members;
 
 /// The record that this boot follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,9 +88,8 @@ pub(crate) struct RetentionLine<'a> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct LookupLine<'a> {
-    field: Text<'a>,
+    field: Option<&'static str>,
     key_ids: &'a [&'a str],
-    matches: u64,
     uid: u32,
     gid: u32,
     pid: Option<i32>,
@@ -100,9 +99,8 @@ pub(crate) struct LookupLine<'a> {
 /// The members of a look-up.
 pub(crate) fn lookup(record: &LookupRecord<'_>) -> serde_json::Result<Vec<u8>> {
     members(&LookupLine {
-        field: record.field.into(),
+        field: record.field,
         key_ids: record.key_ids,
-        matches: record.matches,
         uid: record.peer.uid,
         gid: record.peer.gid,
         pid: record.peer.pid,

@@ -121,8 +121,7 @@ async fn every_field_of_every_kind_is_documented_and_no_other() {
     journal.reload(&taken()).await.unwrap();
     journal.admin(&froze()).await.unwrap();
     let peer = AdminPeer { uid: 7, gid: 8, pid: Some(9) };
-    let lookup =
-        LookupRecord { field: "token", key_ids: &["ab"], matches: 1, peer, result: "done" };
+    let lookup = LookupRecord { field: Some("token"), key_ids: &["ab"], peer, result: "done" };
     journal.lookup(&lookup).await.unwrap();
     refuse(&journal);
     shadow::differ(&journal, 2);

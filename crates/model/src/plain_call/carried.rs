@@ -41,6 +41,16 @@ impl Carried {
         Self::Text(Zeroizing::new(text.into()))
     }
 
+    /// The value that a text of JSON says; none where a call could not carry it.
+    #[must_use]
+    pub fn read(json: &str) -> Option<Self> {
+        let document = Document::read(format!("{{\"value\":{json}}}").into_bytes()).ok()?;
+        match document.members() {
+            [(_, node)] => copy(&document, node),
+            _ => None,
+        }
+    }
+
     /// Takes a value as it is; faults where a number is not exact or a list too long.
     pub(super) fn take(r: &mut Reading<'_>, path: &str, node: &Node) -> Option<Self> {
         let taken = copy(r.document, node);

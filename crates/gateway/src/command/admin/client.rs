@@ -23,7 +23,7 @@ pub(in crate::command) fn ask(socket: &Path, operation: &Value) -> Result<Answer
     let line = format!("{}\n", json!({"v": VERSION, "operation": operation}));
     if line.len() > LONGEST_LINE {
         return Err(format!(
-            "the order is longer than the {LONGEST_LINE} bytes that a gateway reads: explain a call of this size \
+            "the order is longer than the {LONGEST_LINE} bytes that a gateway reads; a call of this size can be explained \
              offline, with --policy or --config in the place of --socket"
         ));
     }

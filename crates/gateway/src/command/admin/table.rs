@@ -1,7 +1,7 @@
 //! Answers for people.
 
 use crate::{
-    admin::protocol::{Done, SetFreeze, Shadowed, Status},
+    admin::protocol::{Done, HashedValue, SetFreeze, Shadowed, Status},
     command::columns::columns,
 };
 
@@ -31,6 +31,10 @@ pub(super) fn text(done: &Done) -> String {
         }
         Done::Shadow(None) => "there is no policy.next.yaml that could be evaluated\n".into(),
         Done::Shadow(Some(report)) => shadow(report),
+        Done::Hashed(hashes) => {
+            let row = |one: &HashedValue| vec![one.key_id.clone(), one.hmac.clone()];
+            columns(&["KEY", "HMAC"], hashes.iter().map(row).collect())
+        }
         Done::Explained(explained) => explained.table(),
     }
 }

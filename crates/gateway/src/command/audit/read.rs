@@ -49,7 +49,8 @@ fn whole(call: &Call) -> serde_json::Value {
     json!({"intent": call.intent, "outcome": call.outcome})
 }
 
-pub(super) fn query(asked: &Asked) -> io::Result<ExitCode> {
+/// Tells the calls that are asked for, or those of them that have one of some keyed hashes.
+pub(super) fn query(asked: &Asked, hmacs: Vec<String>) -> io::Result<ExitCode> {
     let journal = open(&asked.dir)?;
     let query = Query {
         app: asked.app.clone(),
@@ -60,6 +61,7 @@ pub(super) fn query(asked: &Asked) -> io::Result<ExitCode> {
         script_sha: asked.script_sha.as_ref().map(|sha| sha.to_ascii_lowercase()),
         outcome: asked.outcome.clone(),
         request_id: asked.request_id.clone(),
+        hmacs,
         since: asked.since,
         until: asked.until,
         limit: Some(asked.limit),
