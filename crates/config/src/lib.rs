@@ -68,6 +68,7 @@ pub use self::{
     replay::{Replay, Replayed},
     schemas::{BOOT_SCHEMA, POLICY_SCHEMA, TESTS_SCHEMA},
     sink::{PeerTls, Sink, SinkAddress, SinkFile, SinkPostgres, SinkSyslog, SinkTarget},
+    sink_check::check_table,
     texts::PolicyText,
 };
 

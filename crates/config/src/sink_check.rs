@@ -52,6 +52,24 @@ const LONGEST_NAME: usize = 64;
 /// Identifiers of PostgreSQL have 63 bytes, and indexes are named after the table.
 const LONGEST_TABLE: usize = 55;
 
+/// Says what is wrong with the name of a table.
+///
+/// # Errors
+/// Where a statement would need quotes around it, or an index would have too long a name.
+pub fn check_table(name: &str) -> Result<(), &'static str> {
+    let fits = |part: &str| {
+        let first = part.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
+        let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        first && part.len() <= LONGEST_TABLE && part.bytes().all(known)
+    };
+    if name.split('.').count() <= 2 && name.split('.').all(fits) {
+        return Ok(());
+    }
+    Err(
+        "a table is a name of a-z 0-9 _, of at most 55 characters, with its schema before a dot if it has one",
+    )
+}
+
 /// Compiles the sinks; what is wrong is in `faults`. `journal` is the journal's folder.
 pub(crate) fn sinks(
     specs: &BTreeMap<String, Spanned<SinkSpec>>,
@@ -305,14 +323,7 @@ fn postgres(
         }
     }
     let table = spec.table.as_ref().map_or("esbgate_journal", |said| {
-        let name = |part: &str| {
-            let first = part.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
-            let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
-            first && part.len() <= LONGEST_TABLE && part.bytes().all(known)
-        };
-        let parts: Vec<&str> = said.value.split('.').collect();
-        if parts.len() > 2 || !parts.into_iter().all(name) {
-            let message = "a table is a name of a-z 0-9 _, of at most 55 characters, with its schema before a dot if it has one";
+        if let Err(message) = check_table(&said.value) {
             faults.add(said, path, message);
         }
         said.value.as_str()

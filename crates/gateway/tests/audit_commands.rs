@@ -105,6 +105,22 @@ fn query_and_export_tell_each_call_once_and_let_nothing_be_computed() {
 }
 
 #[test]
+fn the_schemas_are_printed_and_a_table_whose_name_would_need_quotes_is_refused() {
+    let print = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_esbgate"));
+        command.args(["audit", "schema"]).args(arguments).output().unwrap()
+    };
+    let records: Value = serde_json::from_str(out(&print(&[]))).unwrap();
+    assert!(records["$defs"]["intent"].is_object());
+    let document = include_str!("../../../docs/sinks.md");
+    assert!(document.contains(&format!("```sql\n{}```\n", out(&print(&["postgres"])))));
+    let own = print(&["postgres", "--table", "audit.records"]);
+    assert!(out(&own).contains("create table if not exists audit.records ("), "{own:?}");
+    let wrong = print(&["postgres", "--table", "x; drop table y"]);
+    assert_eq!((wrong.status.code(), out(&wrong)), (Some(2), ""));
+}
+
+#[test]
 fn tail_follows_over_rotation_and_starts_and_ends_with_its_reader() {
     let folder = TempDir::new().unwrap();
     let mut writer = written(folder.path());

@@ -28,5 +28,8 @@ pub use self::{
     options::{Archive, Durability, Mode, OpenError, Options, Retain, Rotation},
 };
 
+/// The JSON Schema of a record of any kind.
+pub const RECORDS_SCHEMA: &str = include_str!("../../../config/journal.schema.json");
+
 #[cfg(test)]
 mod tests;

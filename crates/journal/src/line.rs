@@ -5,6 +5,8 @@ mod house;
 mod plain;
 mod reload;
 mod run;
+#[cfg(test)]
+pub(crate) mod schema;
 mod shadow;
 
 use std::{fmt::Write as _, io};

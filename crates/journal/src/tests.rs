@@ -25,7 +25,7 @@ use crate::{
     segment::{OpenFile, Segment, open_file},
 };
 
-mod document;
+pub(crate) mod document;
 mod ends;
 mod refusals;
 mod release;

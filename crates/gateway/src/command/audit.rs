@@ -6,9 +6,13 @@ mod read;
 mod tail;
 mod verify;
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use esbgate_audit::{
     Journal,
     query::Host,
@@ -88,6 +92,16 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "TIME")]
         until: Option<Timestamp>,
     },
+    /// Prints the JSON Schema of records, or what makes the table of a `postgres` sink.
+    #[command(after_help = "Example: esbgate audit schema postgres --table audit.records")]
+    Schema {
+        /// What is printed.
+        #[arg(value_name = "OF", default_value = "records")]
+        of: Of,
+        /// The name of the table, with its schema before a dot if it has one.
+        #[arg(long, value_name = "NAME", default_value = "esbgate_journal", value_parser = table)]
+        table: String,
+    },
     /// Makes the sidecars anew that are missing or stale.
     #[command(after_help = "Example: esbgate audit index /var/lib/esbgate/journal")]
     Index {
@@ -95,6 +109,20 @@ pub(super) enum AuditCommand {
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
+}
+
+/// What is described.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Of {
+    /// The records, as JSON Schema.
+    Records,
+    /// The table of a `postgres` sink, as SQL.
+    Postgres,
+}
+
+/// The name of a table, as the start-up file takes it.
+fn table(name: &str) -> Result<String, &'static str> {
+    esbgate_config::check_table(name).map(|()| name.to_owned())
 }
 
 /// What calls are asked for. All that is given must match.
@@ -153,6 +181,7 @@ pub(super) fn run(command: AuditCommand) -> ExitCode {
         AuditCommand::Export { dir, format, since, until } => {
             read::export(&dir, format, since, until)
         }
+        AuditCommand::Schema { of, table } => schema(of, &table),
         AuditCommand::Index { dir } => index(&dir),
     };
     match done {
@@ -164,6 +193,15 @@ pub(super) fn run(command: AuditCommand) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+fn schema(of: Of, table: &str) -> io::Result<ExitCode> {
+    let text = match of {
+        Of::Records => esbgate_journal::RECORDS_SCHEMA.into(),
+        Of::Postgres => esbgate_ship::table_sql(table),
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Opens a journal; a fault names the folder.

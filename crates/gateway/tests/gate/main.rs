@@ -30,6 +30,7 @@ mod lookup;
 mod must_hold;
 mod proxies;
 mod raw_server;
+mod records;
 mod refusals;
 mod reload;
 mod replay;

@@ -9,7 +9,7 @@ use super::{Text, members};
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct AdminLine<'a> {
+pub(super) struct AdminLine<'a> {
     operation: &'static str,
     arguments: BTreeMap<&'static str, Text<'a>>,
     uid: u32,

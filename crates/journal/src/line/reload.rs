@@ -7,7 +7,7 @@ use super::{List, list, members};
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct ReloadLine<'a> {
+pub(super) struct ReloadLine<'a> {
     cause: &'static str,
     result: &'static str,
     generation: Option<u64>,

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{Text, members};
 
 #[derive(Debug, Serialize)]
-struct ShadowLine<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ShadowLine<'a> {
     request_id: Text<'a>,
     received_at: String,
     app: Option<&'a str>,
