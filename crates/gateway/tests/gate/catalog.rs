@@ -24,7 +24,7 @@ async fn gate(app_extra: &str, allow: &str) -> Gate {
     Gate::with(Files { policy: policy(&app_extra, allow), ..Files::default() }).await
 }
 
-fn plain() -> impl Iterator<Item = Component> {
+pub fn plain() -> impl Iterator<Item = Component> {
     Component::all().filter(|component| *component != Component::fast_execute_script())
 }
 
@@ -63,7 +63,7 @@ fn identity() -> String {
     format!("X-Bkapi-Authorization: {}\r\n", authorization("bk_username", "svc_deploy"))
 }
 
-async fn post(gate: &Gate, component: Component, body: &Value) -> Answer {
+pub async fn post(gate: &Gate, component: Component, body: &Value) -> Answer {
     let body = body.to_string();
     let head = format!("{}Content-Length: {}\r\n", identity(), body.len());
     send(gate, "POST", component.path(), &head, &body).await

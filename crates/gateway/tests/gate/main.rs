@@ -28,6 +28,7 @@ mod log;
 mod login_distrust;
 mod lookup;
 mod must_hold;
+mod privacy;
 mod proxies;
 mod raw_server;
 mod records;
