@@ -5,6 +5,7 @@
 
 pub mod archive;
 mod call;
+mod event;
 pub mod export;
 mod follow;
 pub mod index;
@@ -17,6 +18,7 @@ pub mod verify;
 
 pub use self::{
     call::{Call, Members},
+    event::call_event,
     follow::{Cursor, Follow, Followed, Next},
     intents::{RecordedCall, Scan, intents},
     journal::{Form, Journal, Segment, SegmentId},

@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 use esbgate_audit::{
-    Journal, archive, export, index,
+    Journal, archive, call_event, export, index,
     query::{Host, Query, Tally, query},
     testing::{Sample, Writer},
     verify::{Asked, Verdict, verify},
@@ -205,7 +205,7 @@ fn an_export_has_each_call_once_and_an_event_names_what_the_audit_center_needs()
     let mut events = Vec::new();
     let journal = Journal::open(folder.path()).unwrap();
     let count = export::calls(&journal, None, None, &mut |call| {
-        events.push(export::bk_audit(call));
+        events.push(call_event(Some(&call.intent), call.outcome.as_ref()));
         Ok(())
     });
     assert_eq!((count.unwrap(), events.len()), (all.len() as u64, all.len()));

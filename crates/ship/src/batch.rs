@@ -1,6 +1,6 @@
 //! What is delivered at once.
 
-use esbgate_audit::SegmentId;
+use esbgate_audit::{Ending, Head, Line, Sealed, SegmentId};
 use esbgate_model::hex;
 use jiff::Timestamp;
 
@@ -35,6 +35,23 @@ pub struct Record {
 }
 
 impl Record {
+    /// The record of a line; none where it is none, or where nobody could name it.
+    pub(crate) fn read(line: &Line<'_>, segment: &SegmentId) -> Option<Self> {
+        let head = Head::read(line.bytes)?;
+        let text = std::str::from_utf8(line.bytes).ok().filter(|_| line.ending == Ending::Whole)?;
+        Some(Self {
+            line: text.into(),
+            seq: head.seq,
+            node: head.node.into(),
+            boot: head.boot.into(),
+            time: head.time.into(),
+            kind: head.kind.into(),
+            hash: Sealed::read(line.bytes).map(|sealed| sealed.hash),
+            segment: segment.clone(),
+            offset: line.offset,
+        })
+    }
+
     /// When it was made, if its time can be read.
     #[must_use]
     pub fn timestamp(&self) -> Option<Timestamp> {

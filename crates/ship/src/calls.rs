@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use esbgate_audit::{Head, Journal, Sealed};
-use serde_json::{Map, Value};
+use esbgate_audit::{Journal, Members, call_event};
+use serde_json::Value;
 
-use crate::{batch::Record, cursor::Open, event::call_event};
+use crate::{batch::Record, cursor::Open};
 
 /// Most intents that are held; of more the oldest is told without its outcome.
 const MOST_OPEN: usize = 4_096;
@@ -78,7 +78,7 @@ impl Calls {
     }
 }
 
-fn members(record: &Record) -> Map<String, Value> {
+fn members(record: &Record) -> Members {
     serde_json::from_str(&record.line).unwrap_or_default()
 }
 
@@ -94,22 +94,8 @@ fn intent(segment: &esbgate_audit::Segment, place: &Open) -> io::Result<Option<R
     let read = || -> io::Result<Option<Record>> {
         let mut lines = segment.lines()?;
         lines.skip_to(place.offset)?;
-        let Some(line) = lines.read_line()? else { return Ok(None) };
-        let (Some(head), Ok(text)) = (Head::read(line.bytes), std::str::from_utf8(line.bytes))
-        else {
-            return Ok(None);
-        };
-        Ok((head.seq == place.seq).then(|| Record {
-            line: text.into(),
-            seq: head.seq,
-            node: head.node.into(),
-            boot: head.boot.into(),
-            time: head.time.into(),
-            kind: head.kind.into(),
-            hash: Sealed::read(line.bytes).map(|sealed| sealed.hash),
-            segment: segment.id().clone(),
-            offset: place.offset,
-        }))
+        let record = lines.read_line()?.and_then(|line| Record::read(&line, segment.id()));
+        Ok(record.filter(|record| record.seq == place.seq))
     };
     match read() {
         Err(fault) if gone(&fault) => Ok(None),

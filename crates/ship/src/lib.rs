@@ -9,7 +9,6 @@ mod backoff;
 mod batch;
 mod calls;
 mod cursor;
-mod event;
 mod lines_file;
 mod options;
 mod postgres;
@@ -24,7 +23,6 @@ mod witness;
 
 pub use self::{
     batch::Record,
-    event::call_event,
     options::{
         Confirm, FileOptions, PostgresHost, PostgresOptions, Rotation, SinkOptions, SyslogAddress,
         SyslogOptions, TargetOptions, TlsPeer,

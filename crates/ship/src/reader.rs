@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use esbgate_audit::{Ending, Follow, Followed, Journal, Next, Sealed};
+use esbgate_audit::{Follow, Followed, Journal, Next};
 
 use crate::{
     batch::{Batch, MOST_BYTES, MOST_RECORDS, Record},
@@ -204,25 +204,13 @@ impl Reader {
             }
             Next::End => return Ok(Read::End),
         };
-        let Followed { segment, line, head, missing } = followed;
+        let Followed { segment, line, missing, .. } = followed;
         if missing > 0 {
             tracing::error!(%segment, line = line.number, missing, "records before this one are gone and were not shipped");
         }
-        let text = std::str::from_utf8(line.bytes).ok().filter(|_| line.ending == Ending::Whole);
-        let (Some(head), Some(text)) = (head, text) else {
+        let Some(record) = Record::read(&line, &segment) else {
             tracing::error!(%segment, line = line.number, "a line of the journal is no record and is not shipped");
             return Ok(Read::Unreadable(missing));
-        };
-        let record = Record {
-            line: text.into(),
-            seq: head.seq,
-            node: head.node.into(),
-            boot: head.boot.into(),
-            time: head.time.into(),
-            kind: head.kind.into(),
-            hash: Sealed::read(line.bytes).map(|sealed| sealed.hash),
-            segment,
-            offset: line.offset,
         };
         Ok(Read::Record(record, missing))
     }

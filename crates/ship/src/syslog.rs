@@ -3,20 +3,16 @@
 //! TCP tells who writes only that its own system has the bytes. [`Confirm::Close`] makes a confirmation of what TCP
 //! has: the peer closes its side after it has read ours to the end.
 
-use std::{
-    io,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use rustls::pki_types::ServerName;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpStream, UnixDatagram},
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_util::either::Either;
 
 use crate::{
     batch::Record,
@@ -81,17 +77,17 @@ impl Syslog {
         }
         let mut kept = None;
         if let Some(mut stream) = self.open.take() {
-            kept = stream.stands().await.then_some(stream);
+            kept = stands(&mut stream).await.then_some(stream);
         }
         let mut stream = match kept {
             Some(stream) => stream,
-            None => Stream::connect(&self.options.address).await.map_err(DeliverError::Syslog)?,
+            None => connect(&self.options.address).await.map_err(DeliverError::Syslog)?,
         };
         stream.write_all(text.as_bytes()).await.map_err(DeliverError::Syslog)?;
         stream.flush().await.map_err(DeliverError::Syslog)?;
         match self.options.confirm {
-            Confirm::Close => stream.close().await.map_err(DeliverError::Unconfirmed)?,
-            Confirm::Sent if stream.stands().await => self.open = Some(stream),
+            Confirm::Close => close(stream).await.map_err(DeliverError::Unconfirmed)?,
+            Confirm::Sent if stands(&mut stream).await => self.open = Some(stream),
             Confirm::Sent => {
                 return Err(DeliverError::Unconfirmed(io::ErrorKind::ConnectionAborted.into()));
             }
@@ -101,82 +97,36 @@ impl Syslog {
 }
 
 /// A connection, in clear or not.
-#[derive(Debug)]
-enum Stream {
-    Clear(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+async fn connect(address: &SyslogAddress) -> io::Result<Stream> {
+    let SyslogAddress::Tcp { host, port, tls } = address else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let stream = TcpStream::connect((&**host, *port)).await?;
+    let Some(TlsPeer(config)) = tls else { return Ok(Either::Left(stream)) };
+    let name = ServerName::try_from(host.to_string())
+        .map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault))?;
+    let stream = TlsConnector::from(config.clone()).connect(name, stream).await?;
+    Ok(Either::Right(Box::new(stream)))
 }
 
-impl Stream {
-    async fn connect(address: &SyslogAddress) -> io::Result<Self> {
-        let SyslogAddress::Tcp { host, port, tls } = address else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        let stream = TcpStream::connect((&**host, *port)).await?;
-        let Some(TlsPeer(config)) = tls else { return Ok(Self::Clear(stream)) };
-        let name = ServerName::try_from(host.to_string())
-            .map_err(|fault| io::Error::new(io::ErrorKind::InvalidInput, fault))?;
-        let stream = TlsConnector::from(config.clone()).connect(name, stream).await?;
-        Ok(Self::Tls(Box::new(stream)))
-    }
-
-    /// Whether the peer has neither closed nor reset it. What it says is of no meaning here.
-    async fn stands(&mut self) -> bool {
-        let mut ignored = [0; 256];
-        loop {
-            match timeout(Duration::ZERO, self.read(&mut ignored)).await {
-                Err(_) => return true,
-                Ok(Ok(1..)) => {}
-                Ok(Ok(0) | Err(_)) => return false,
-            }
-        }
-    }
-
-    /// Ends our side and waits until the peer has ended its own, which it does once it has read to our end.
-    async fn close(mut self) -> io::Result<()> {
-        self.shutdown().await?;
-        let mut ignored = [0; 256];
-        while self.read(&mut ignored).await? > 0 {}
-        Ok(())
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+/// Whether the peer has neither closed nor reset it. What it says is of no meaning here.
+async fn stands(stream: &mut Stream) -> bool {
+    let mut ignored = [0; 256];
+    loop {
+        match timeout(Duration::ZERO, stream.read(&mut ignored)).await {
+            Err(_) => return true,
+            Ok(Ok(1..)) => {}
+            Ok(Ok(0) | Err(_)) => return false,
         }
     }
 }
 
-impl AsyncWrite for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
+/// Ends our side and waits until the peer has ended its own, which it does once it has read to our end.
+async fn close(mut stream: Stream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut ignored = [0; 256];
+    while stream.read(&mut ignored).await? > 0 {}
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Sinks of a whole gateway: none of them delays a call, and a stop delivers the last record.
 
+use esbgate_standin::Fault;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::support::*;
@@ -65,6 +67,29 @@ async fn after_a_restart_a_sink_goes_on_behind_the_last_boot() {
         let clock = std::sync::Arc::new(esbgate_gateway::SystemClock::start());
         gate = Gate::in_folder(standin, folder, clock).await;
     }
+}
+
+#[tokio::test]
+async fn an_export_has_the_events_that_the_sink_has_shipped() {
+    let gate = Gate::with(files("  center: {bk_audit: {path: FOLDER/events}}\n")).await;
+    assert_eq!(gate.call(&call()).await.body["executed"], "yes");
+    gate.standin.esb_faults().arm(Fault::Close.once());
+    gate.call(&call()).await;
+    let (ended, _standin, folder) = gate.stop().await;
+    assert!(ended);
+    let export = ["audit", "export", "journal", "--format", "bk_audit"];
+    let mut export = std::process::Command::new(env!("CARGO_BIN_EXE_esbgate"))
+        .args(export)
+        .current_dir(&folder)
+        .output();
+    let export = String::from_utf8(export.as_mut().unwrap().stdout.clone()).unwrap();
+    let shipped = std::fs::read_to_string(folder.path().join("events")).unwrap();
+    assert_eq!(lines(&export), lines(&shipped));
+    let codes: std::collections::BTreeSet<_> = lines(&export)
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["result_code"].to_string())
+        .collect();
+    assert!(codes.contains("0") && codes.contains("-1"), "{codes:?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::ValueEnum;
-use esbgate_audit::{Call, export, query::Query};
+use esbgate_audit::{Call, call_event, export, query::Query};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -113,7 +113,9 @@ pub(super) fn export(
     export::calls(&journal, since, until, &mut |call| match format {
         Export::Jsonl => writeln!(out, "{}", whole(call)),
         Export::Csv => out.write_all(csv(&of_call(call)).as_bytes()),
-        Export::BkAudit => writeln!(out, "{}", export::bk_audit(call)),
+        Export::BkAudit => {
+            writeln!(out, "{}", call_event(Some(&call.intent), call.outcome.as_ref()))
+        }
     })?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)

@@ -5,7 +5,9 @@
 
 use esbgate_model::sha256_hex;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use crate::Members;
 
 /// By which a collector knows an event.
 const SCOPE: &str = "bk_audit_event";
@@ -52,10 +54,7 @@ const RESULT: [&str; 8] = [
 ///
 /// `event_id` is the same each time that the event is made, so that who gets one twice can tell.
 #[must_use]
-pub fn call_event(
-    intent: Option<&Map<String, Value>>,
-    outcome: Option<&Map<String, Value>>,
-) -> Value {
+pub fn call_event(intent: Option<&Members>, outcome: Option<&Members>) -> Value {
     let both = Both { intent, outcome };
     let (node, seq) = (both.text("node"), both.number());
     let user = both.text("user");
@@ -97,13 +96,13 @@ pub fn call_event(
 }
 
 struct Both<'a> {
-    intent: Option<&'a Map<String, Value>>,
-    outcome: Option<&'a Map<String, Value>>,
+    intent: Option<&'a Members>,
+    outcome: Option<&'a Members>,
 }
 
 impl<'a> Both<'a> {
     fn member(&self, name: &str) -> Option<&'a Value> {
-        let of = |record: Option<&'a Map<String, Value>>| record.and_then(|it| it.get(name));
+        let of = |record: Option<&'a Members>| record.and_then(|it| it.get(name));
         of(self.intent).filter(|value| !value.is_null()).or_else(|| of(self.outcome))
     }
 
@@ -124,13 +123,13 @@ impl<'a> Both<'a> {
 
     /// The number of the intent, which names the call.
     fn number(&self) -> u64 {
-        let of = |record: Option<&Map<String, Value>>, name| {
+        let of = |record: Option<&Members>, name| {
             record.and_then(|it| it.get(name)).and_then(Value::as_u64)
         };
         of(self.intent, "seq").or_else(|| of(self.outcome, "intent")).unwrap_or_default()
     }
 
-    fn millis(&self, names: &[&str], record: Option<&Map<String, Value>>) -> i64 {
+    fn millis(&self, names: &[&str], record: Option<&Members>) -> i64 {
         let read = |name: &&str| record?.get(*name)?.as_str()?.parse::<Timestamp>().ok();
         names.iter().find_map(read).map_or(0, Timestamp::as_millisecond)
     }
@@ -169,7 +168,7 @@ impl<'a> Both<'a> {
     }
 }
 
-fn chosen(record: Option<&Map<String, Value>>, names: &[&str]) -> Map<String, Value> {
+fn chosen(record: Option<&Members>, names: &[&str]) -> Members {
     let member = |name: &&str| {
         let value = record?.get(*name).filter(|value| !value.is_null())?;
         Some(((*name).to_owned(), value.clone()))
