@@ -11,7 +11,7 @@ use super::{
     diagnose::{At, Expected, Scene},
     range::Edge,
     report::{Fault, Finding, KeyFrom, Place, Report, Torn, Verdict},
-    signed::{Found, PublicKey, Witness},
+    signed::{Found, PublicKey, Signed, Witness},
 };
 use crate::{
     journal::{Form, Segment, SegmentId},
@@ -73,22 +73,33 @@ impl Chain {
         let mut keys = asked.keys.clone();
         let mut key_from = (!keys.is_empty()).then_some(KeyFrom::Given);
         let mut bad_witness = None;
-        let mut witnesses = Vec::new();
+        let (mut witnesses, mut notes) = (Vec::new(), Vec::new());
         for Found { path, given, witness } in found {
             let file = path.display().to_string();
             match witness {
                 Ok(witness) => {
-                    if keys.is_empty() {
-                        keys.push(witness.key());
+                    if let Some(key) = witness.key().filter(|_| keys.is_empty()) {
+                        keys.push(key);
                         key_from = Some(if given { KeyFrom::Witness } else { KeyFrom::Journal });
                     }
-                    let (fault, text) = if !keys.contains(&witness.key()) {
-                        (Fault::OtherKey, "the witness is signed with another key")
-                    } else if !witness.holds() {
-                        (Fault::Witness, "the signature of the witness does not hold")
-                    } else {
-                        witnesses.push((file, witness));
-                        continue;
+                    let (fault, text) = match witness.signed() {
+                        Signed::By(key) if keys.contains(&key) => {
+                            witnesses.push((file, witness));
+                            continue;
+                        }
+                        // Whoever asks vouches for what he brings along.
+                        Signed::Not if given => {
+                            notes.push(format!("the witness {file} is not signed: what it knows must be there, but it vouches for no record"));
+                            witnesses.push((file, witness));
+                            continue;
+                        }
+                        Signed::By(_) => {
+                            (Fault::OtherKey, "the witness is signed with another key")
+                        }
+                        Signed::Not => (Fault::Witness, "the witness is not signed"),
+                        Signed::Badly => {
+                            (Fault::Witness, "the signature of the witness does not hold")
+                        }
                     };
                     bad_witness.get_or_insert(of_file(fault, file, text.into()));
                 }
@@ -112,7 +123,7 @@ impl Chain {
             torn: None,
             keys: Vec::new(),
             key_from: None,
-            notes: Vec::new(),
+            notes,
         };
         Self {
             witnesses,

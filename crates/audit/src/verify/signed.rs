@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{journal::Journal, record::unhex};
 
-/// Most that is read of a witness: ours has less than 1 KiB.
-const LONGEST_WITNESS: u64 = 64 << 10;
+/// Most that is read of a witness: HEAD has less than 1 KiB, the cursor of a sink may name thousands of open intents.
+const LONGEST_WITNESS: u64 = 4 << 20;
 
 /// An Ed25519 public key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,7 +70,8 @@ impl<'de> Deserialize<'de> for Signature {
     }
 }
 
-/// `HEAD`: the last record that the gateway vouches for outside the segments.
+/// `HEAD`, or the cursor of a sink: the last record that the gateway vouches for outside the segments. A cursor that is
+/// behind `HEAD` has no signature.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Witness {
     node: String,
@@ -85,8 +86,21 @@ pub struct Witness {
     hash: String,
     /// When it was written, RFC 3339.
     pub time: String,
-    public_key: PublicKey,
-    signature: Signature,
+    #[serde(default)]
+    public_key: Option<PublicKey>,
+    #[serde(default)]
+    signature: Option<Signature>,
+}
+
+/// What the signature of a witness says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signed {
+    /// It holds, with this key.
+    By(PublicKey),
+    /// There is none.
+    Not,
+    /// It does not hold, or is not whole.
+    Badly,
 }
 
 impl Witness {
@@ -102,20 +116,27 @@ impl Witness {
             .map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault))
     }
 
-    pub(super) fn key(&self) -> PublicKey {
+    /// The key that is named, whether it has signed or not.
+    pub(super) fn key(&self) -> Option<PublicKey> {
         self.public_key
     }
 
-    pub(super) fn holds(&self) -> bool {
-        let Self { node, boot, segment, offset, seq, hash, time, .. } = self;
+    pub(super) fn signed(&self) -> Signed {
+        let Self { node, boot, segment, offset, seq, hash, time, public_key, signature } = self;
+        let (key, signature) = match (public_key, signature) {
+            (Some(key), Some(signature)) => (*key, signature),
+            (None, None) => return Signed::Not,
+            (Some(_), None) | (None, Some(_)) => return Signed::Badly,
+        };
         let text =
             format!("esbgate-head-2\n{node}\n{boot}\n{segment}\n{offset}\n{seq}\n{hash}\n{time}\n");
-        self.public_key.signed(&text, &self.signature)
+        if key.signed(&text, signature) { Signed::By(key) } else { Signed::Badly }
     }
 
+    /// Whether it names this record. A cursor may stand in the next segment already, and no signature covers its place.
     pub(super) fn names(&self, boot: &str, segment: u64, end: u64, hash: &[u8; 32]) -> bool {
         let place = (self.boot.as_str(), self.segment, self.offset) == (boot, segment, end);
-        place && unhex(self.hash.as_bytes()) == Some(*hash)
+        (place || self.signature.is_none()) && unhex(self.hash.as_bytes()) == Some(*hash)
     }
 }
 

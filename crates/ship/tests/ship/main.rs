@@ -12,3 +12,4 @@ mod postgres;
 mod syslog;
 mod syslog_hangs;
 mod threads;
+mod witness;

@@ -90,7 +90,8 @@ impl Chain {
         let Some(witnessed) = self.witnessed else {
             self.report.tail = last.saturating_sub(self.report.signed_seq.unwrap_or(0));
             self.report.notes.push(
-                "there is no witness: that nothing is missing at the end cannot be told".into(),
+                "there is no signed witness: that nothing is missing at the end cannot be told"
+                    .into(),
             );
             return self.close(Verdict::UnwitnessedTail);
         };

@@ -9,7 +9,7 @@ use crate::{
     record::{Hash, Head, Sealed},
     verify::{
         report::{Fault, Finding, KeyFrom, Place},
-        signed::{PublicKey, checkpoint_text},
+        signed::{PublicKey, Signed, checkpoint_text},
     },
 };
 
@@ -140,6 +140,9 @@ impl Chain {
         let segment = here.segment.as_ref()?;
         if !witness.names(&segment.boot, segment.number, self.end, &sealed.hash) {
             return Some(self.rewritten(here.clone(), "the witness knows another record here"));
+        }
+        if witness.signed() == Signed::Not {
+            return None;
         }
         self.signed = Some(here.clone());
         self.witnessed = self.witnessed.max(Some(head.seq));
