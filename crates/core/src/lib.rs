@@ -64,8 +64,8 @@ pub use self::{
     metrics::{
         AppMetrics, CacheResult, JournalMetrics, LoginMetrics, LoginResult, Metrics, NAMED_APPS,
         NextPolicyMetrics, OutcomeClass, RecordKind, ReloadMetrics, RiskMetrics, ShadowMetrics,
-        ShadowResult, SinkMetrics, SinksMetrics, Tampered, Unrecorded, UpstreamMetrics,
-        UpstreamResult,
+        ShadowResult, SinkMetrics, SinksMetrics, Standing, StandingMetrics, Tampered, Unrecorded,
+        UpstreamMetrics, UpstreamResult,
     },
     network::Network,
     once::{FreshCall, Once},

@@ -9,6 +9,7 @@ mod reload;
 mod risk;
 mod shadow;
 mod sink;
+mod standing;
 mod upstream;
 
 use std::{
@@ -34,6 +35,7 @@ pub use self::{
     risk::RiskMetrics,
     shadow::ShadowMetrics,
     sink::{SinkMetrics, SinksMetrics},
+    standing::{Standing, StandingMetrics},
     upstream::{UpstreamMetrics, UpstreamResult},
 };
 
@@ -131,6 +133,8 @@ pub struct Metrics {
     pub journal: JournalMetrics,
     /// Those of changes of policy.
     pub reload: ReloadMetrics,
+    /// What of the policy depends on the time.
+    pub standing: StandingMetrics,
     /// A next policy's.
     pub next_policy: NextPolicyMetrics,
     /// The sinks'.
@@ -302,6 +306,7 @@ impl Metrics {
             journal: JournalMetrics::register(registry)?,
             next_policy: NextPolicyMetrics::register(registry)?,
             reload: ReloadMetrics::register(registry)?,
+            standing: StandingMetrics::register(registry)?,
             sinks: SinksMetrics::register(registry)?,
             named: Arc::default(),
             registry: registry.clone(),

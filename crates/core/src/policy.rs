@@ -14,10 +14,10 @@ use ipnet::Ipv4Net;
 use jiff::Timestamp;
 
 use crate::{
-    Bucket, CertificateName, FreezeHandle, Freezes, GrantLimits, GrantState, Hours, Limits, Quota,
-    RiskRules, Rooms, UserPattern, Weights,
+    Bucket, CertificateName, Freeze, FreezeHandle, Freezes, GrantLimits, GrantState, Hours, Limits,
+    Quota, RiskRules, Rooms, UserPattern, Weights,
     jwt::Issuer,
-    metrics::{AppMetrics, Metrics, RiskMetrics},
+    metrics::{AppMetrics, Metrics, RiskMetrics, Standing},
 };
 
 /// What a rule allows of one dimension. Absent and empty allow nothing.
@@ -414,6 +414,20 @@ impl PolicyHandle {
     pub fn summary(&self) -> (u64, usize, usize) {
         let policy = self.0.load();
         (policy.generation, policy.apps.len(), policy.freezes.policy.len())
+    }
+
+    /// What holds at `at`, and what ends next after it.
+    #[must_use]
+    pub fn standing(&self, at: Timestamp) -> Standing {
+        let policy = self.0.load();
+        let exemptions = policy.apps.values().flat_map(|app| &app.users.exemptions);
+        let ends = exemptions.map(|one| one.expires).filter(|end| *end > at);
+        let holding = |all: &[Freeze]| all.iter().filter(|freeze| freeze.holds(at)).count() as u64;
+        Standing {
+            exemption_end: ends.min(),
+            policy_freezes: holding(&policy.freezes.policy),
+            admin_freezes: holding(&policy.freezes.admin.all()),
+        }
     }
 
     /// Whether the policy in force has an application of this code.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use esbgate_core::{BodyBudget, Clock, Metrics, Rooms, SinkMetrics};
+use esbgate_core::{BodyBudget, Clock, Metrics, PolicyHandle, Rooms, SinkMetrics};
 use esbgate_journal::FileJournal;
 use esbgate_server::{Downstream, Server};
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -25,6 +25,7 @@ pub(crate) struct Monitor {
     pub(crate) callers: Server,
     pub(crate) sinks: Arc<[SinkMetrics]>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) policy: PolicyHandle,
 }
 
 impl Service<Downstream> for Monitor {
@@ -67,6 +68,7 @@ impl Monitor {
         self.metrics.sample(self.inside.taken(), self.bodies.held(), self.callers.connections());
         let now = self.clock.now().wall;
         self.sinks.iter().for_each(|sink| sink.sample(now));
+        self.metrics.standing.stands(self.policy.standing(now));
         match self.metrics.encode() {
             Ok(metrics) => {
                 let mut response = Response::new(Bytes::from(metrics));

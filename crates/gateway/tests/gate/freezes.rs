@@ -1,8 +1,11 @@
 //! A freeze of the policy: what it stops reaches nobody, costs nothing and is refused with why and until when.
 
+use std::time::Duration;
+
+use esbgate_core::Clock as _;
 use serde_json::json;
 
-use crate::support::*;
+use crate::{admin, budgets::Later, support::*};
 
 fn frozen(entries: &str, app_extra: &str, allow: &str) -> Files {
     let policy =
@@ -54,4 +57,34 @@ async fn a_freeze_that_has_ended_or_not_begun_stops_nothing() {
                    {everything: true, reason: b, from: \"2999-01-01T00:00Z\"}";
     let gate = Gate::with(frozen(entries, "", ALLOW)).await;
     assert_eq!(gate.call(&call()).await.body["executed"], "yes");
+}
+
+/// The value of a series.
+fn value(metrics: &str, series: &str) -> f64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(series));
+    line.unwrap_or_else(|| panic!("no {series}")).trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn what_holds_and_what_ends_next_is_told_when_it_is_scraped() {
+    let clock = Later::start();
+    let entries =
+        "{everything: true, reason: a, until: \"2020-01-01T00:00Z\"}, {app: team_app, reason: b}";
+    let boot_extra = admin::files().boot_extra;
+    let files = Files { boot_extra, ..frozen(entries, "", ALLOW) };
+    let gate = Gate::by_clock(files, world(), clock.clone()).await;
+    let metrics = gate.metrics().await;
+    let end = value(&metrics, "esbgate_policy_exemption_end_timestamp_seconds ");
+    let days = (end - clock.now().wall.as_duration().as_secs_f64()) / 86_400.0;
+    assert!((28.9..=30.0).contains(&days), "the one that has not ended: {days}");
+    assert_eq!(value(&metrics, "esbgate_freezes{source=\"policy\"} "), 1.0);
+    assert_eq!(value(&metrics, "esbgate_freezes{source=\"admin\"} "), 0.0);
+    let until = (clock.now().wall + jiff::SignedDuration::from_hours(1)).to_string();
+    let order = json!({"freeze": {"subject": "everything", "reason": "INC-1", "until": until}});
+    admin::order(gate.folder.path(), order).await;
+    assert_eq!(value(&gate.metrics().await, "esbgate_freezes{source=\"admin\"} "), 1.0);
+    clock.wait(Duration::from_secs(31 * 86_400));
+    let metrics = gate.metrics().await;
+    assert_eq!(value(&metrics, "esbgate_freezes{source=\"admin\"} "), 0.0);
+    assert_eq!(value(&metrics, "esbgate_policy_exemption_end_timestamp_seconds "), 0.0);
 }
