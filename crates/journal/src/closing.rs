@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use esbgate_core::{Clock, JournalDown, JournalMetrics, RecordKind};
+use esbgate_core::{Clock, JournalDown, JournalMetrics, RecordKind, Tampered};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -60,13 +60,22 @@ impl Closing {
                 tracing::error!(%error, "old segments cannot be removed");
             }
             match closed.recv_timeout(PAUSE) {
-                Ok(number) => self.shelf.lock().put(&self.own, number),
+                Ok(number) => self.take(number),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         drop(self.lock);
         drop(self.ended);
+    }
+
+    /// Takes a segment of this boot that was closed, which may be gone before anybody keeps it.
+    fn take(&self, number: u64) {
+        if !self.shelf.lock().put(&self.own, number) {
+            let gone = Message::Tampered(Tampered::Removed, self.own.clone(), Some(number));
+            // Without a writer there is nobody to tell.
+            self.queue.send(gone).ok();
+        }
     }
 
     /// Compresses what is plain; a stop waits for one segment at most.
@@ -81,7 +90,7 @@ impl Closing {
         for key in plain {
             loop {
                 match closed.try_recv() {
-                    Ok(number) => self.shelf.lock().put(&self.own, number),
+                    Ok(number) => self.take(number),
                     Err(std::sync::mpsc::TryRecvError::Empty) => break,
                     Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
                 }

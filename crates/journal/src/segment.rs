@@ -56,6 +56,8 @@ pub(crate) struct Closed {
     pub(crate) good: u64,
     /// Whether more bytes than those may stand in it.
     pub(crate) uncut: bool,
+    /// Whether it is a file of the folder, and so can be missed there.
+    pub(crate) named: bool,
 }
 
 /// The newest segment of a boot.
@@ -205,7 +207,8 @@ impl Segment {
     fn next(&mut self, uncut: bool) -> io::Result<()> {
         let next = self.number + 1;
         let file = open_numbered(&self.dir, next, &mut self.open)?;
-        self.closed.push(Closed { number: self.number, good: self.good, uncut });
+        let named = self.identity.is_some();
+        self.closed.push(Closed { number: self.number, good: self.good, uncut, named });
         self.identity = identity(&self.dir, next, &file);
         self.file = Arc::new(file);
         self.number = next;

@@ -92,13 +92,15 @@ impl Shelf {
             let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
             let numbers = names
                 .filter_map(|name| number(&name, ".jsonl").or_else(|| number(&name, ".jsonl.zst")));
-            numbers.for_each(|number| shelf.put(&boot, number));
+            numbers.for_each(|number| {
+                shelf.put(&boot, number);
+            });
         }
         shelf
     }
 
-    /// Takes a segment as it is now: the plain form where there is one.
-    pub(crate) fn put(&mut self, boot: &str, number: u64) {
+    /// Takes a segment as it is now: the plain form where there is one. False where there is none.
+    pub(crate) fn put(&mut self, boot: &str, number: u64) -> bool {
         let plain = segment_path(&self.dir.join(boot), number);
         let compressed = plain.with_extension("jsonl.zst");
         let met = |path: &Path| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
@@ -106,6 +108,7 @@ impl Shelf {
             .into_iter()
             .find_map(|(path, compressed)| Some((met(&path)?, path, compressed)));
         let key = (boot.to_owned(), number);
+        let there = form.is_some();
         match form {
             Some((met, path, compressed)) => {
                 let index =
@@ -116,6 +119,7 @@ impl Shelf {
             None => drop(self.held.remove(&key)),
         }
         self.count();
+        there
     }
 
     /// A segment, for a change of ours: until it is put again it is not looked at.

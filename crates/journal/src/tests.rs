@@ -27,9 +27,11 @@ use crate::{
 
 pub(crate) mod document;
 mod ends;
+mod noticed;
 mod refusals;
 mod release;
 mod shadow;
+mod upkeep;
 
 const NOW: ReceivedAt =
     ReceivedAt { wall: jiff::Timestamp::UNIX_EPOCH, monotonic: Duration::from_secs(1) };

@@ -137,6 +137,8 @@ pub(crate) struct State {
     began: Option<Duration>,
     /// Closed segments that are handed over once a checkpoint follows them.
     closed: Vec<u64>,
+    /// Segments that somebody else took away, as is on record.
+    gone: BTreeSet<u64>,
     house: Vec<Entry>,
 }
 

@@ -121,12 +121,17 @@ impl Writer {
         for (what, number) in self.segment.take_tampered() {
             let boot = self.boot.clone();
             self.tampered(what, &boot, Some(number));
+            if matches!(what, Tampered::Removed | Tampered::Moved) {
+                self.state.gone.insert(number);
+            }
         }
         let closed = self.segment.take_closed();
         for closed in &closed {
             self.state.began = None;
             self.state.checkpoint_due = true;
-            self.state.closed.push(closed.number);
+            if !self.state.gone.remove(&closed.number) && closed.named {
+                self.state.closed.push(closed.number);
+            }
             if closed.uncut {
                 let line = RepairLine {
                     boot: Some(self.boot.clone()),
