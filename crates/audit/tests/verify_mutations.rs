@@ -10,7 +10,7 @@ use esbgate_audit::{
     verify::{Asked, Fault, Report, Verdict, verify},
 };
 use fastrand::Rng;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Mutations of each of the four tests.
@@ -362,4 +362,16 @@ fn each_of_2500_forgeries_with_new_hashes_is_found_and_enclosed() {
 #[test]
 fn each_of_2500_other_forgeries_with_new_hashes_is_found_and_enclosed() {
     every_forgery_is_found(4_000_000);
+}
+
+#[test]
+fn a_repair_that_is_about_the_witness_and_no_segment_is_no_fault() {
+    let dir = TempDir::new().unwrap();
+    let mut writer = Writer::new(dir.path(), 4000).unwrap();
+    let reason = "HEAD cannot be read";
+    let members = json!({"of_boot": null, "segment": null, "at": 0, "bytes": 0, "sha256": null, "reason": reason});
+    writer.record("repair", &members).unwrap();
+    writer.stop().unwrap();
+    let report = verified(dir.path(), &dir.path().join("HEAD"));
+    assert_eq!((report.verdict, report.finding), (Verdict::Whole, None));
 }

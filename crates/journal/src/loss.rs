@@ -49,7 +49,7 @@ impl Losses {
             refusals: self.refusals,
             deeds: self.deeds,
             what: None,
-            boot: None,
+            of_boot: None,
             segment: None,
         })
     }

@@ -163,7 +163,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
 fn report(found: &Found, metrics: &JournalMetrics) {
     metrics.predecessor_unread(found.unread);
     for line in &found.repairs {
-        let boot = line.boot.as_deref().unwrap_or_default();
+        let boot = line.of_boot.as_deref().unwrap_or_default();
         let segment = line.segment.unwrap_or_default();
         match &line.reason {
             Some(reason) => tracing::error!(

@@ -44,7 +44,7 @@ impl Found {
     fn unread(&mut self, place: Option<&Place>, at: u64, reason: impl Into<String>) {
         self.unread = true;
         self.repairs.push(RepairLine {
-            boot: place.map(|place| place.boot.clone()),
+            of_boot: place.map(|place| place.boot.clone()),
             segment: place.map(|place| place.number),
             at,
             bytes: 0,
@@ -160,7 +160,7 @@ fn follow(found: &mut Found, place: &Place, at: u64) {
     match cut(&place.path, kept) {
         Ok(None) => {}
         Ok(Some((bytes, sha256))) => found.repairs.push(RepairLine {
-            boot: Some(place.boot.clone()),
+            of_boot: Some(place.boot.clone()),
             segment: Some(place.number),
             at: kept,
             bytes,

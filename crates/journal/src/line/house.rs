@@ -43,7 +43,8 @@ pub(crate) struct CheckpointLine<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct RepairLine {
-    pub(crate) boot: Option<String>,
+    /// Not `boot`, which is the one that writes this.
+    pub(crate) of_boot: Option<String>,
     pub(crate) segment: Option<u64>,
     pub(crate) at: u64,
     pub(crate) bytes: u64,
@@ -62,7 +63,8 @@ pub(crate) struct LossLine<'a> {
     pub(crate) refusals: u64,
     pub(crate) deeds: u64,
     pub(crate) what: Option<&'a str>,
-    pub(crate) boot: Option<&'a str>,
+    /// Not `boot`, which is the one that writes this.
+    pub(crate) of_boot: Option<&'a str>,
     pub(crate) segment: Option<u64>,
 }
 

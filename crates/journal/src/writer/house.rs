@@ -134,7 +134,7 @@ impl Writer {
             }
             if closed.uncut {
                 let line = RepairLine {
-                    boot: Some(self.boot.clone()),
+                    of_boot: Some(self.boot.clone()),
                     segment: Some(closed.number),
                     at: closed.good,
                     bytes: 0,
@@ -160,7 +160,7 @@ impl Writer {
             since: now.clone(),
             until: now,
             what: Some(what.as_str()),
-            boot: Some(boot),
+            of_boot: Some(boot),
             segment,
             ..LossLine::default()
         };

@@ -67,14 +67,18 @@ impl Retention {
 
 #[derive(Deserialize)]
 pub(super) struct Repair {
-    boot: String,
-    segment: u64,
+    /// None where it is about the witness.
+    of_boot: Option<String>,
+    /// None likewise.
+    segment: Option<u64>,
     at: u64,
 }
 
 impl Repair {
     /// Whether it speaks of what is wrong at the end of this segment from there on.
     pub(super) fn explains(&self, segment: &SegmentId, at: u64) -> bool {
-        *segment.boot == *self.boot && segment.number == self.segment && self.at <= at
+        self.of_boot.as_deref() == Some(&*segment.boot)
+            && self.segment == Some(segment.number)
+            && self.at <= at
     }
 }
