@@ -44,10 +44,19 @@ reload-soak: export RELOAD_SECONDS := $(RELOAD_SECONDS)
 reload-soak: ## a policy replaced ten times a second, well and badly, under 300 calls a second
 	cargo test --profile soak -p esbgate-gateway --test reload_soak -- --ignored --nocapture
 
+AUDIT_RUNS ?= 300
+
+.PHONY: audit-soak
+audit-soak: export AUDIT_RUNS := $(AUDIT_RUNS)
+audit-soak: export AUDIT_SEED = $(SEED)
+audit-soak: ## a gateway that is killed AUDIT_RUNS times at moments from SEED: no call without its record
+	cargo test --profile soak -p esbgate-gateway --test crash_soak -- --ignored --nocapture
+
 .PHONY: soak
-soak: ## the long runs that look for rare faults: a million differential cases, a minute of changing policies
+soak: ## the long runs that look for rare faults: a million differential cases, changing policies, kills
 	$(MAKE) differential CASES=1000000
 	$(MAKE) reload-soak
+	$(MAKE) audit-soak
 
 FUZZ_SECONDS ?= 60
 

@@ -14,6 +14,7 @@ needs=(
   'prlimit|util-linux|lets the journal of a served gateway grow no more'
   'python3|python3|runs the BlueKing Python clients and the hostile corpora'
   'setpriv|util-linux|ends the servers of tests that are killed'
+  'strace|strace|shows in which order a gateway syncs and sends'
   'initdb|postgresql|takes what the postgres sink delivers, in a server for each test'
   'python3 -m venv|python3-venv|keeps the Python clients apart from the system'
 )

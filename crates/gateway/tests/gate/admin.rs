@@ -39,7 +39,7 @@ pub async fn order(folder: &std::path::Path, operation: Value) -> Value {
     say(&mut stream, &json!({"v": 1, "operation": operation}).to_string()).await
 }
 
-fn freeze(subject: Value) -> Value {
+pub fn freeze(subject: Value) -> Value {
     json!({"freeze": {"subject": subject, "reason": "INC-77", "until": "2999-01-01T00:00:00Z"}})
 }
 

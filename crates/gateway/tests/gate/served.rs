@@ -33,6 +33,17 @@ pub struct Served {
 pub fn serve(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_esbgate"));
     command.args(["serve", "--config"]).arg(folder.join("esbgate.yaml"));
+    piped(command)
+}
+
+/// `esbgate serve` as the last of what a command runs in its place.
+pub fn serve_by(mut command: Command, folder: &Path) -> Command {
+    let served = serve(folder);
+    command.arg(served.as_std().get_program()).args(served.as_std().get_args());
+    piped(command)
+}
+
+fn piped(mut command: Command) -> Command {
     command.stdin(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
@@ -44,7 +55,13 @@ impl Served {
 
     pub async fn with(files: Files) -> Self {
         let (standin, folder) = files.lay_out(world()).await;
-        let mut child = serve(folder.path()).spawn().unwrap();
+        let command = serve(folder.path());
+        Self::by(command, standin, folder).await
+    }
+
+    /// A gateway that a command of its own starts, on files that are laid out.
+    pub async fn by(mut command: Command, standin: Standin, folder: TempDir) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let fields = timeout(PATIENCE, serving(&mut lines)).await.unwrap();
         let text = |name: &str| fields[name].as_str().unwrap();
@@ -70,9 +87,14 @@ impl Served {
         }
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Lets its files grow to so many bytes; `unlimited` takes the limit away.
     pub async fn limit_files(&self, bytes: &str) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.id().to_string();
         let limit = format!("--fsize={bytes}:");
         let status = Command::new("prlimit").args(["--pid", &pid, &limit]).status().await.unwrap();
         assert!(status.success());
@@ -100,13 +122,18 @@ impl Served {
 
     /// Sends it a signal.
     pub async fn signal(&self, name: &str) {
-        let pid = self.child.id().unwrap().to_string();
+        let pid = self.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().await.unwrap().success());
     }
 
     /// Tells it to stop and waits until it has; gives its exit status and the rest of its log.
     pub async fn stop(&mut self) -> (ExitStatus, String) {
         self.signal("-TERM").await;
+        self.ended().await
+    }
+
+    /// Waits for its end; gives its exit status and the rest of its log.
+    pub async fn ended(&mut self) -> (ExitStatus, String) {
         let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
         (status, (&mut self.log).await.unwrap())
     }

@@ -27,6 +27,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Files {
     pub policy: String,
     pub boot_extra: String,
+    pub durability: &'static str,
     /// Members of the journal besides.
     pub journal_extra: String,
     pub upstream_extra: String,
@@ -50,6 +51,7 @@ impl Default for Files {
         Self {
             policy: policy("", ALLOW),
             boot_extra: String::new(),
+            durability: "written",
             journal_extra: String::new(),
             upstream_extra: String::new(),
             kind: "esb",
@@ -67,9 +69,17 @@ impl Files {
     /// The stand-ins of a world, and a folder with the two files that name them.
     pub async fn lay_out(&self, world: World) -> (Standin, TempDir) {
         let tls = self.esb_tls.clone();
-        let standin = Standin::start(Options { tls, ..Options::from(world) }).await.unwrap();
+        // A long run looks back to its first call.
+        let options = Options { tls, history_limit: usize::MAX, ..Options::from(world) };
+        let standin = Standin::start(options).await.unwrap();
         let folder = TempDir::new().unwrap();
-        let boot = self.boot(&standin, &folder);
+        self.write(&standin, &folder);
+        (standin, folder)
+    }
+
+    /// Writes the files into a folder.
+    pub fn write(&self, standin: &Standin, folder: &TempDir) {
+        let boot = self.boot(standin, folder);
         let beside = self.beside.iter().map(|(name, text)| (*name, text.as_str()));
         let own = [
             ("esb.secret", ESB_SECRET),
@@ -80,7 +90,6 @@ impl Files {
         for (name, text) in own.into_iter().chain(beside) {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        (standin, folder)
     }
 
     fn boot(&self, standin: &Standin, folder: &TempDir) -> String {
@@ -93,7 +102,7 @@ upstream: {{kind: {}, endpoints: ["{}"]{}}}
 login: {{{}}}
 credentials:
   ops_gateway: {{bk_app_code: ops_gateway, bk_app_secret: {{current: {{file: esb.secret}}{}}}}}
-journal: {{dir: {}, durability: written, hmac_key: {{file: hmac.key}}{}}}
+journal: {{dir: {}, durability: {}, hmac_key: {{file: hmac.key}}{}}}
 policy: policy.yaml
 {}"#,
             self.listen_extra,
@@ -103,6 +112,7 @@ policy: policy.yaml
             self.login.clone().unwrap_or_else(|| format!("url: \"{}\"", standin.login_url())),
             self.secret_extra,
             folder.path().join("journal").display(),
+            self.durability,
             self.journal_extra,
             self.boot_extra.replace("FOLDER", &folder.path().display().to_string()),
         )
@@ -261,13 +271,19 @@ pub fn journal_files(boot: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(boot).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
+/// A record, which a reader that takes no name twice can read too.
+pub fn record(line: &str) -> Value {
+    assert!(esbgate_model::json::Document::read(line.into()).is_ok(), "{line}");
+    serde_json::from_str(line).unwrap()
+}
+
 /// The records of a boot.
 pub fn journal(boot: &Path) -> Vec<Value> {
     let texts = journal_files(boot).into_iter().map(|path| std::fs::read_to_string(path).unwrap());
     texts
         .flat_map(|text| {
             let lines = text.lines().filter(|line| !line.is_empty());
-            lines.map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()
+            lines.map(record).collect::<Vec<_>>()
         })
         .collect()
 }
