@@ -65,7 +65,7 @@ pub use self::{
     policy_document::{Grounds, PolicyDocument},
     policy_test::{Expect, ExpectedVerdict, Miss, PolicyTest, TestResult},
     problem::{Problem, Warning},
-    replay::{Replay, Replayed},
+    replay::{Replay, Replayed, ReplayedRefusal, RiskChange},
     schemas::{BOOT_SCHEMA, POLICY_SCHEMA, TESTS_SCHEMA},
     sink::{PeerTls, Sink, SinkAddress, SinkFile, SinkPostgres, SinkSyslog, SinkTarget},
     sink_check::check_table,

@@ -1,9 +1,12 @@
 //! Holds intents on record against another policy.
 
+use std::{collections::HashMap, sync::Arc};
+
 use esbgate_core::{
-    AppProof, Binding, Hidden, Ledger, Metrics, Policy, RecordedCall, RecordedVerdict, UserProof,
+    AppProof, Binding, Hidden, Ledger, Metrics, Policy, RecordedCall, RecordedRefusal,
+    RecordedVerdict, RiskAction, RiskRule, RiskRules, UNFOLDABLE, UserProof,
 };
-use esbgate_model::{Component, ComponentCall, Name, json::Document, sha256_from_hex};
+use esbgate_model::{Code, Component, ComponentCall, Name, json::Document, sha256_from_hex};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -11,7 +14,13 @@ use crate::plan::OfflinePlan;
 
 /// A policy that recorded calls are held against.
 #[derive(Debug)]
-pub struct Replay(Policy);
+pub struct Replay {
+    policy: Policy,
+    /// What each risk rule does, by its name.
+    actions: HashMap<Box<str>, RiskAction>,
+    /// Risk rules of policies that judged, by their SHA-256.
+    judged: HashMap<Box<str>, Arc<RiskRules>>,
+}
 
 /// An intent that was replayed.
 #[derive(Debug)]
@@ -26,30 +35,103 @@ pub struct Replayed<'r> {
     pub at: Timestamp,
     /// What the policy says; the reason where the record cannot be held against any policy.
     pub verdict: Result<RecordedVerdict, &'static str>,
+    /// Risk rules that the call matched and that do something else now.
+    pub risk: Vec<RiskChange<'r>>,
+}
+
+/// What is done otherwise about a call that a risk rule matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RiskChange<'r> {
+    /// The rule.
+    pub rule: &'r str,
+    /// What was done.
+    pub was: &'r str,
+    /// What is done now; none where the rule is gone.
+    pub now: Option<RiskAction>,
+}
+
+/// A refused call that was replayed, or the sum of several.
+#[derive(Debug)]
+pub struct ReplayedRefusal<'r> {
+    /// The application; none where it was not proved.
+    pub app: Option<&'r str>,
+    /// When it came, or the last of them.
+    pub at: Timestamp,
+    /// The code of the refusal.
+    pub code: &'r str,
+    /// How many the record stands for.
+    pub count: u64,
+    /// By which code the policy refuses it too; none where that cannot be told.
+    pub refused: Option<Code>,
 }
 
 impl OfflinePlan {
     /// Makes it ready. `metrics` should be nobody else's.
     #[must_use]
     pub fn replay(self, metrics: &Metrics) -> Replay {
-        Replay(self.0.bind(Binding { generation: 1, ledger: &mut Ledger::default(), metrics }))
+        let action = |rule: &RiskRule| (rule.id().into(), rule.action());
+        let actions = self.0.risks.list().iter().map(action).collect();
+        let binding = Binding { generation: 1, ledger: &mut Ledger::default(), metrics };
+        Replay { policy: self.0.bind(binding), actions, judged: HashMap::new() }
     }
 }
 
 impl Replay {
-    /// Judges an intent as the journal has it; none where it is no intent.
+    /// Makes a policy known by which calls were judged. What its risk rules matched is on record, so of those that
+    /// stand in both policies it can be told without the text.
+    pub fn judged_by(&mut self, sha256: &str, plan: &OfflinePlan) {
+        self.judged.insert(sha256.into(), Arc::clone(&plan.0.risks));
+    }
+
+    /// Judges an intent as the journal has it; none where it is no intent. `by` is the SHA-256 of the policy that judged
+    /// the call, in a gateway that reads scripts as this one does.
     #[must_use]
-    pub fn intent<'r>(&self, record: &'r Value) -> Option<Replayed<'r>> {
+    pub fn intent<'r>(&self, record: &'r Value, by: Option<&str>) -> Option<Replayed<'r>> {
         let text = |name: &str| record.get(name).and_then(Value::as_str);
         let at = text("received_at")?.parse().ok()?;
         let app = text("app")?;
         let rule = text("grant").unwrap_or_default();
         let request_id = text("request_id").unwrap_or_default();
-        let verdict = self.verdict(record, at);
-        Some(Replayed { app, rule, request_id, at, verdict })
+        let by = by.and_then(|sha256| self.judged.get(sha256));
+        let verdict = self.verdict(record, at, by);
+        Some(Replayed { app, rule, request_id, at, verdict, risk: self.risk_changes(record) })
     }
 
-    fn verdict(&self, record: &Value, at: Timestamp) -> Result<RecordedVerdict, &'static str> {
+    /// Judges a refusal as the journal has it, as far as that goes without the call; none where it is no refusal.
+    #[must_use]
+    pub fn refusal<'r>(&self, record: &'r Value) -> Option<ReplayedRefusal<'r>> {
+        let text = |name: &str| record.get(name).and_then(Value::as_str);
+        let at = text("received_at").or_else(|| text("last_at"))?.parse().ok()?;
+        let (app, code) = (text("app"), text("code_name")?);
+        let count = record.get("count").and_then(Value::as_u64).unwrap_or(1);
+        let refused = app.and_then(|app| Name::new(app).ok()).and_then(|app| {
+            let component = text("component").and_then(Component::named);
+            self.policy.refuses_anyhow(RecordedRefusal { app: &app, at, component })
+        });
+        Some(ReplayedRefusal { app, at, code, count, refused })
+    }
+
+    fn risk_changes<'r>(&self, record: &'r Value) -> Vec<RiskChange<'r>> {
+        let change = |met: &'r Value| {
+            let (rule, was) = (met.get("rule")?.as_str()?, met.get("action")?.as_str()?);
+            // That name is no rule's: what is done about such a text follows from all of them.
+            let now = self.actions.get(rule).copied();
+            let other = now.is_none_or(|now| now.as_str() != was) && rule != UNFOLDABLE;
+            other.then_some(RiskChange { rule, was, now })
+        };
+        let mut changes: Vec<_> = matched(record).filter_map(change).collect();
+        // One rule may be met in both fields.
+        changes.sort_unstable();
+        changes.dedup();
+        changes
+    }
+
+    fn verdict(
+        &self,
+        record: &Value,
+        at: Timestamp,
+        by: Option<&Arc<RiskRules>>,
+    ) -> Result<RecordedVerdict, &'static str> {
         const UNREAD: &str = "the record has fields that this version does not read";
         let text = |name: &str| record.get(name).and_then(Value::as_str).ok_or(UNREAD);
         let name = |of: &str| Name::new(text(of)?).map_err(|_| UNREAD);
@@ -72,9 +154,26 @@ impl Replay {
                     .and_then(|document| ComponentCall::read(component, &document, switches))
             },
             hidden,
+            matches: &|rule| {
+                let same = |old: &RiskRule| {
+                    let (old, new) = (old.parts(), rule.parts());
+                    (old.id, old.languages, old.pattern) == (new.id, new.languages, new.pattern)
+                };
+                let judged = by?.list().iter().any(same);
+                judged.then(|| matched(record).any(|met| met["rule"] == *rule.id()))
+            },
+            // A policy without rules reads no text.
+            unfoldable: by
+                .filter(|rules| !rules.list().is_empty())
+                .map(|_| matched(record).any(|met| met["rule"] == UNFOLDABLE)),
         };
-        Ok(self.0.judge_recorded(&call))
+        Ok(self.policy.judge_recorded(&call))
     }
+}
+
+/// The risk rules that a call matched.
+fn matched(record: &Value) -> impl Iterator<Item = &Value> {
+    record.get("risk").and_then(Value::as_array).into_iter().flatten()
 }
 
 fn app_proof(word: &Value) -> Option<AppProof> {

@@ -11,6 +11,7 @@ mod grants;
 mod meaning;
 mod pictures;
 mod policy_tests;
+mod replay_soundness;
 mod reserved;
 mod risks;
 mod schema;

@@ -187,4 +187,19 @@ impl Freezes {
         }
         (!faults.is_empty()).then_some(faults)
     }
+
+    /// Whether any call of the application to the component is stopped at `at`, whatever it is about.
+    pub(crate) fn stop_all(&self, app: &Name, component: Component, at: Timestamp) -> bool {
+        match component.kind() {
+            Kind::Read => return false,
+            Kind::Execute | Kind::Write => {}
+        }
+        let admin = self.admin.0.load();
+        let mut holding = admin.iter().chain(&self.policy).filter(|freeze| freeze.holds(at));
+        holding.any(|freeze| match &freeze.subject {
+            FreezeSubject::Everything => true,
+            FreezeSubject::App(frozen) => frozen == app,
+            FreezeSubject::Business(_) | FreezeSubject::Script(_) => false,
+        })
+    }
 }

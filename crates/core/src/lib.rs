@@ -79,7 +79,7 @@ pub use self::{
     prove_app::{AppCall, AppProof, ProofThrottle, ProveApp},
     received::{BodyBudget, BodyPermit, CertificateName, Clock, ReceivedAt, ReceivedRequest},
     record::{Intent, Journal, JournalDown, OutcomeRecord, RefusalRecord, Ticket},
-    recorded::{Hidden, RecordedCall, RecordedVerdict, Untold},
+    recorded::{Hidden, RecordedCall, RecordedRefusal, RecordedVerdict, Untold},
     rejection::{AppFault, Rejection, UserFault},
     reload::{ReloadCause, ReloadRecord, ReloadResult},
     risk::{

@@ -7,7 +7,7 @@ use esbgate_model::{Code, Component, ComponentCall, Faults, Name, Script, Switch
 use jiff::Timestamp;
 
 use crate::{
-    Allow, App, AppProof, Grant, Policy, RiskAction, TargetGrant, UserProof,
+    Allow, App, AppProof, Grant, Policy, RiskAction, RiskRule, TargetGrant, UserProof,
     authorize::{judge, reviewed},
 };
 
@@ -49,6 +49,21 @@ pub struct RecordedCall<'c> {
     pub read: &'c dyn Fn(Switches) -> Result<ComponentCall, Faults>,
     /// What is not known.
     pub hidden: Hidden,
+    /// Whether a risk rule of the policy matches the texts that are not stored, if that is known.
+    pub matches: &'c dyn Fn(&RiskRule) -> Option<bool>,
+    /// Whether those texts hide more than can be looked at, if that is known.
+    pub unfoldable: Option<bool>,
+}
+
+/// A refused call on record: who called what, and nothing of the call itself.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordedRefusal<'c> {
+    /// The application.
+    pub app: &'c Name,
+    /// When the call came.
+    pub at: Timestamp,
+    /// The component, if the call named one.
+    pub component: Option<Component>,
 }
 
 impl std::fmt::Debug for RecordedCall<'_> {
@@ -103,6 +118,22 @@ impl Policy {
         self.recorded(call).unwrap_or_else(Refused)
     }
 
+    /// The code by which this policy, too, refuses a refused call, whatever else the call was; none where that depends on
+    /// what is not on record.
+    #[must_use]
+    pub fn refuses_anyhow(&self, call: RecordedRefusal<'_>) -> Option<Code> {
+        let Some(app) = self.apps.get(call.app) else { return Some(Code::AppVerifyFailed) };
+        let component = call.component?;
+        if self.freezes.stop_all(call.app, component, call.at) {
+            return Some(Code::Frozen);
+        }
+        let mut covering =
+            app.allow.iter().filter(|rule| rule.components.covers(|known| *known == component));
+        let Some(first) = covering.next() else { return Some(Code::AppNoPermission) };
+        let closed = |rule: &Grant| rule.hours.as_ref().is_some_and(|hours| !hours.hold(call.at));
+        (closed(first) && covering.all(closed)).then_some(Code::OutsideHours)
+    }
+
     fn recorded(&self, call: &RecordedCall<'_>) -> Result<RecordedVerdict, Code> {
         let app = self.apps.get(call.app).ok_or(Code::AppVerifyFailed)?;
         proved(app, call)?;
@@ -145,16 +176,36 @@ impl Policy {
         if grant.hours.as_ref().is_some_and(|hours| !hours.hold(call.at)) {
             return Says::Short(6, Code::OutsideHours);
         }
-        let reviewed = reviewed(grant, asked);
-        let refuses = self.risks.rules.list().iter().any(|rule| match rule.action() {
+        match self.at_risk(call, reviewed(grant, asked)) {
+            Some(false) => Says::Covers(hosts),
+            Some(true) => Says::Short(7, Code::ScriptAtRisk),
+            None => Says::Untold(Untold::Text),
+        }
+    }
+
+    /// Whether risk rules refuse the call; none where that takes its texts.
+    fn at_risk(&self, call: &RecordedCall<'_>, reviewed: bool) -> Option<bool> {
+        if !call.hidden.text {
+            return Some(false);
+        }
+        let refuses = |action: RiskAction| match action {
             RiskAction::Observe | RiskAction::Warn => false,
             RiskAction::ReviewedOnly => !reviewed,
             RiskAction::Deny => true,
-        });
-        if call.hidden.text && refuses {
-            return Says::Untold(Untold::Text);
+        };
+        let rules = &self.risks.rules;
+        let strict = rules.list().iter().filter(|rule| refuses(rule.action()));
+        let matched = strict.map(|rule| (call.matches)(rule));
+        let whole = rules.unfoldable().filter(|action| refuses(*action)).map(|_| call.unfoldable);
+        let mut known = Some(false);
+        for seen in matched.chain(whole) {
+            match seen {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => known = None,
+            }
         }
-        Says::Covers(hosts)
+        known
     }
 }
 

@@ -256,13 +256,15 @@ impl RiskRules {
         found.matches()
     }
 
-    /// The strictest of the actions that cannot be taken on a text that was not looked at whole.
-    fn unfoldable(&self) -> Option<RiskAction> {
+    /// What is done about a text that was not looked at whole: the strictest of the actions that cannot be taken on it.
+    /// Without such an action it is put on record, so that it is known what stricter rules would have done.
+    pub(crate) fn unfoldable(&self) -> Option<RiskAction> {
         let strict = |rule: &RiskRule| match rule.action {
             RiskAction::Observe | RiskAction::Warn => None,
             RiskAction::ReviewedOnly | RiskAction::Deny => Some(rule.action),
         };
-        self.rules.iter().filter_map(strict).max()
+        let strictest = self.rules.iter().filter_map(strict).max();
+        strictest.or_else(|| (!self.rules.is_empty()).then_some(RiskAction::Observe))
     }
 }
 

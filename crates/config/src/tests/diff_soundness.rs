@@ -15,17 +15,17 @@ use super::Fake;
 use crate::{Call, Change, Effect, OfflinePlan, Proof, call::component};
 
 /// Choices that can be made again, with a few of them made otherwise.
-struct Tape {
+pub(super) struct Tape {
     choices: Vec<u8>,
     next: usize,
 }
 
 impl Tape {
-    fn of(rng: &mut Rng) -> Self {
+    pub(super) fn of(rng: &mut Rng) -> Self {
         Self { choices: (0..600).map(|_| rng.u8(..)).collect(), next: 0 }
     }
 
-    fn edited(&self, rng: &mut Rng) -> Self {
+    pub(super) fn edited(&self, rng: &mut Rng) -> Self {
         let mut choices = self.choices.clone();
         for _ in 0..rng.usize(1..3) {
             let at = rng.usize(..self.next.max(1));
@@ -71,7 +71,7 @@ fn pinned() -> String {
     esbgate_model::sha256_hex(b"echo danger")
 }
 
-fn policy(tape: &mut Tape) -> String {
+pub(super) fn policy(tape: &mut Tape) -> String {
     let mut text = String::from("version: 1\nrisks:\n");
     // Patterns take long to compile, so every other policy goes without.
     let read = tape.flip();
@@ -186,7 +186,7 @@ fn one<T: Clone>(rng: &mut Rng, allow: &Allow<T>, all: &[T]) -> Option<T> {
 }
 
 /// A call that some rule of the policy was made for, and that may still be refused by what is around the rule.
-fn call(rng: &mut Rng, plan: &OfflinePlan) -> Option<(Call, Timestamp)> {
+pub(super) fn call(rng: &mut Rng, plan: &OfflinePlan) -> Option<(Call, Timestamp)> {
     let app = rng.choice(&plan.0.apps)?;
     let rule = rng.choice(&app.allow)?;
     let component =
@@ -298,7 +298,7 @@ fn targets(rule: &Grant, rng: &mut Rng, target: &mut Value) -> Option<()> {
     Some(())
 }
 
-fn plan(text: &str) -> Option<OfflinePlan> {
+pub(super) fn plan(text: &str) -> Option<OfflinePlan> {
     let now: Timestamp = "2027-01-01T00:00Z".parse().unwrap();
     let document = super::read("p.yaml", text).unwrap();
     document.check_alone(&Fake, now).ok().map(|(plan, _)| plan)

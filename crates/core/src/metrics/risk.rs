@@ -34,10 +34,15 @@ impl Metrics {
         };
         let rules = rules.list();
         let strict = [RiskAction::ReviewedOnly, RiskAction::Deny].into_iter();
-        let strict = strict.filter(|action| rules.iter().any(|rule| rule.action() == *action));
+        let mut unfoldable: Vec<_> =
+            strict.filter(|action| rules.iter().any(|rule| rule.action() == *action)).collect();
+        if unfoldable.is_empty() && !rules.is_empty() {
+            unfoldable.push(RiskAction::Observe);
+        }
+        let unfoldable = unfoldable.into_iter();
         RiskMetrics {
             matches: rules.iter().map(|rule| series(rule.id(), rule.action())).collect(),
-            unfoldable: strict.map(|action| (action, series(UNFOLDABLE, action))).collect(),
+            unfoldable: unfoldable.map(|action| (action, series(UNFOLDABLE, action))).collect(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! `policy replay`: which calls on record another policy would decide otherwise.
 
+mod found;
+
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -9,18 +11,22 @@ use std::{
 
 use clap::Args;
 use esbgate_audit::{Ending, Head, Journal};
-use esbgate_config::{OfflinePlan, Problem, Replay, Replayed};
-use esbgate_core::{Clock as _, Metrics, RecordedVerdict};
+use esbgate_config::{PolicyDocument, Problem, Replay};
+use esbgate_core::{Clock as _, Metrics};
 use jiff::{SignedDuration, Timestamp};
 use prometheus::Registry;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::found::Found;
 use super::{
-    columns::columns,
-    files::{alone, checked},
-    shape::Shape,
+    annotation::{Level, problem},
+    files::checked,
+    policy_check::Format,
 };
-use crate::SystemClock;
+use crate::{
+    Shelf, Sources, SystemClock,
+    reload::{PolicySource, PolicyTexts},
+};
 
 /// What is asked for.
 #[derive(Debug, Args)]
@@ -34,6 +40,10 @@ pub(super) struct Asked {
     /// The journal's folder.
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     journal: Option<PathBuf>,
+    /// A policy by which calls were judged, for what its risk rules matched. May be given again; the new policy and what
+    /// the start-up file and its state folder have are looked at anyhow.
+    #[arg(long, value_name = "OLD")]
+    was: Vec<PathBuf>,
     /// Calls from here on: so long ago, such as 7d or 12h, or a time with zone.
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = moment)]
     since: Moment,
@@ -45,7 +55,7 @@ pub(super) struct Asked {
     app: Option<String>,
     /// How it is told.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Shape,
+    format: Format,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -75,60 +85,109 @@ fn moment(text: &str) -> Result<Moment, String> {
     }
 }
 
-/// One kind of difference: application, the rule that paid, and what becomes of the call.
-type Kind = (String, String, String);
-
-#[derive(Debug)]
-struct Difference {
-    count: u64,
-    first: Timestamp,
-    last: Timestamp,
-    request_id: String,
-}
-
-/// What a replay found.
-#[derive(Debug, Default)]
-struct Found {
-    same: u64,
-    differences: BTreeMap<Kind, Difference>,
-    untold: BTreeMap<String, u64>,
-    unreadable: u64,
-}
-
 pub(super) fn run(asked: &Asked) -> ExitCode {
     match replayed(asked) {
-        Ok(found) => {
+        Ok((found, document)) => {
             match asked.format {
-                Shape::Text => print!("{}", found.table()),
-                Shape::Json => println!("{}", found.object()),
+                Format::Text => print!("{}", found.table()),
+                Format::Json => println!("{}", found.object()),
+                Format::Github => print!("{}", found.annotations(&asked.policy, &document)),
             }
-            ExitCode::from(u8::from(!found.differences.is_empty()))
+            ExitCode::from(u8::from(found.differs()))
         }
-        Err(problems) => super::faulty(&problems),
+        Err(problems) => {
+            if asked.format == Format::Github {
+                problems.iter().for_each(|one| println!("{}", problem(Level::Error, one)));
+            }
+            super::faulty(&problems)
+        }
     }
 }
 
-fn replayed(asked: &Asked) -> Result<Found, Vec<Problem>> {
-    let (plan, dir): (OfflinePlan, PathBuf) = match (&asked.config, &asked.journal) {
-        (Some(config), _) => {
+fn replayed(asked: &Asked) -> Result<(Found, PolicyDocument), Vec<Problem>> {
+    let now = SystemClock::start().now().wall;
+    let source = PolicySource::new(&*asked.policy);
+    let texts = source.read()?;
+    let document = source.document(&texts)?;
+    let (mut judged, mut dir) = (vec![(source, texts)], asked.journal.clone().unwrap_or_default());
+    let plan = match &asked.config {
+        Some(config) => {
             let checked = checked(config, Some(&asked.policy))?;
-            let dir = PathBuf::from(&*checked.boot.journal.dir);
-            (checked.plan.into(), dir)
+            dir = PathBuf::from(&*checked.boot.journal.dir);
+            judged.extend(in_force(&checked.boot.policy, &checked.boot.state));
+            checked.plan.into()
         }
-        (None, journal) => (alone(&asked.policy)?.0, journal.clone().unwrap_or_default()),
+        None => document.check_alone(&Sources, now)?.0,
     };
+    for was in &asked.was {
+        let source = PolicySource::new(&**was);
+        let texts = source.read()?;
+        judged.push((source, texts));
+    }
     let problem = |text: String| vec![Problem::of_file(&dir.display().to_string(), text)];
     let metrics = Metrics::register(&Registry::new(), env!("CARGO_PKG_VERSION"))
         .map_err(|_| problem("the counters cannot be made".into()))?;
-    let replay = plan.replay(&metrics);
-    let now = SystemClock::start().now().wall;
+    let mut replay = plan.replay(&metrics);
+    for (source, texts) in &judged {
+        // One that is faulty today tells nothing; what it judged is counted as what cannot be told.
+        let checked = source.document(texts).and_then(|it| it.check_alone(&Sources, now));
+        if let Ok((plan, _)) = checked {
+            replay.judged_by(texts.sha256(), &plan);
+        }
+    }
     let since = asked.since.at(now);
     let until = asked.until.map_or(Timestamp::MAX, |until| until.at(now));
     let wanted = |app: &str, at: Timestamp| {
         (since..until).contains(&at) && asked.app.as_deref().is_none_or(|only| only == app)
     };
-    read(&dir, &replay, &wanted)
-        .map_err(|error| problem(format!("the journal cannot be read: {error}")))
+    let found = read(&dir, &replay, &wanted)
+        .map_err(|error| problem(format!("the journal cannot be read: {error}")))?;
+    Ok((found, document))
+}
+
+/// The policy that a start-up file names, and those that were in force before it, as far as they can be read.
+fn in_force(policy: &str, state: &str) -> Vec<(PolicySource, PolicyTexts)> {
+    let own = || PolicySource::new(policy);
+    let mut all: Vec<_> = own().read().into_iter().map(|texts| (own(), texts)).collect();
+    if let Ok(shelf) = Shelf::look(Path::new(state)) {
+        let numbers = shelf.numbers().unwrap_or_default().into_iter();
+        all.extend(numbers.filter_map(|number| Some((own(), shelf.load(number).ok()?.texts))));
+    }
+    all
+}
+
+/// Which policies judged in a boot, as its records say.
+#[derive(Debug, Default)]
+struct Boot {
+    name: String,
+    /// Whether this version wrote it: another may find other things in a script.
+    ours: bool,
+    /// SHA-256 by generation.
+    policies: HashMap<u64, String>,
+}
+
+impl Boot {
+    fn enter(&mut self, name: &str) {
+        if self.name != name {
+            *self = Self { name: name.into(), ..Self::default() };
+        }
+    }
+
+    fn start(&mut self, record: &Value) {
+        self.ours = record["version"] == env!("CARGO_PKG_VERSION");
+    }
+
+    fn reload(&mut self, record: &Value) {
+        let (number, sha256) = (record["generation"].as_u64(), record["sha256"].as_str());
+        if let (Some(number), Some(sha256)) = (number, sha256) {
+            self.policies.insert(number, sha256.into());
+        }
+    }
+
+    fn judge_of(&self, intent: &Value) -> Option<&str> {
+        let generation = intent["generation"].as_u64().filter(|_| self.ours)?;
+        self.policies.get(&generation).map(String::as_str)
+    }
 }
 
 fn read(
@@ -137,9 +196,11 @@ fn read(
     wanted: &dyn Fn(&str, Timestamp) -> bool,
 ) -> io::Result<Found> {
     let mut found = Found::default();
+    let mut boot = Boot::default();
     let segments = Journal::open(dir)?.segments()?;
     for (index, segment) in segments.iter().enumerate() {
         progress(index, segments.len());
+        boot.enter(&segment.id().boot);
         let Ok(mut lines) = segment.lines() else {
             found.unreadable += 1;
             continue;
@@ -148,7 +209,8 @@ fn read(
             match lines.read_line() {
                 Ok(Some(line)) if line.is_filler() => {}
                 Ok(Some(line)) if line.ending == Ending::Whole => {
-                    found.add(replay, line.bytes, wanted);
+                    let told = one(&mut found, &mut boot, replay, line.bytes, wanted);
+                    found.unreadable += u64::from(told.is_none());
                 }
                 // Torn, too long, or bytes that no decoder takes.
                 Ok(Some(_)) => found.unreadable += 1,
@@ -164,6 +226,38 @@ fn read(
     Ok(found)
 }
 
+/// Takes one line; none where it cannot be read.
+fn one(
+    found: &mut Found,
+    boot: &mut Boot,
+    replay: &Replay,
+    line: &[u8],
+    wanted: &dyn Fn(&str, Timestamp) -> bool,
+) -> Option<()> {
+    let head = Head::read(line)?;
+    let record = || serde_json::from_slice::<Value>(line).ok();
+    match &*head.kind {
+        "start" => boot.start(&record()?),
+        "reload" => boot.reload(&record()?),
+        "intent" => {
+            let record = record()?;
+            let call = replay.intent(&record, boot.judge_of(&record))?;
+            if wanted(call.app, call.at) {
+                found.intent(&call);
+            }
+        }
+        "refusal" => {
+            let record = record()?;
+            let call = replay.refusal(&record)?;
+            if wanted(call.app.unwrap_or_default(), call.at) {
+                found.refusal(&call);
+            }
+        }
+        _ => {}
+    }
+    Some(())
+}
+
 /// How far a long run is, for somebody who waits for it.
 fn progress(done: usize, all: usize) {
     let mut error = io::stderr();
@@ -171,125 +265,5 @@ fn progress(done: usize, all: usize) {
         let text = if done == all { String::new() } else { format!("{done} of {all} segments") };
         // What cannot be shown is missed by nobody.
         drop(write!(error, "\r{text}\x1b[K"));
-    }
-}
-
-impl Found {
-    fn add(&mut self, replay: &Replay, line: &[u8], wanted: &dyn Fn(&str, Timestamp) -> bool) {
-        let kind = Head::read(line).map(|head| head.kind.into_owned());
-        match kind.as_deref() {
-            Some("intent" | "refusal") => {}
-            Some(_) => return,
-            None => {
-                self.unreadable += 1;
-                return;
-            }
-        }
-        let Ok(record) = serde_json::from_slice::<Value>(line) else {
-            self.unreadable += 1;
-            return;
-        };
-        if kind.as_deref() == Some("refusal") {
-            self.refusal(&record, wanted);
-            return;
-        }
-        match replay.intent(&record) {
-            Some(call) if wanted(call.app, call.at) => self.intent(&call),
-            Some(_) => {}
-            None => self.unreadable += 1,
-        }
-    }
-
-    fn intent(&mut self, call: &Replayed<'_>) {
-        let change = match &call.verdict {
-            Ok(RecordedVerdict::Allowed(rule)) if **rule == *call.rule => {
-                self.same += 1;
-                return;
-            }
-            Ok(RecordedVerdict::Allowed(rule)) => format!("other rule pays: {rule}"),
-            Ok(RecordedVerdict::Refused(code)) => format!("refused: {}", code.name()),
-            Ok(RecordedVerdict::Untold(why)) => return self.untold(why.as_str(), 1),
-            Err(why) => return self.untold(why, 1),
-        };
-        let kind = (call.app.to_owned(), call.rule.to_owned(), change);
-        let known = self.differences.entry(kind).or_insert_with(|| Difference {
-            count: 0,
-            first: call.at,
-            last: call.at,
-            request_id: call.request_id.to_owned(),
-        });
-        known.count += 1;
-        known.first = known.first.min(call.at);
-        known.last = known.last.max(call.at);
-    }
-
-    /// A refusal on record holds no call, so nobody can say that it would be allowed.
-    fn refusal(&mut self, record: &Value, wanted: &dyn Fn(&str, Timestamp) -> bool) {
-        let at = record.get("received_at").or_else(|| record.get("last_at"));
-        let at = at.and_then(Value::as_str).and_then(|at| at.parse().ok());
-        let app = record.get("app").and_then(Value::as_str);
-        match at {
-            Some(at) if wanted(app.unwrap_or_default(), at) => {
-                let count = record.get("count").and_then(Value::as_u64).unwrap_or(1);
-                let code = record.get("code_name").and_then(Value::as_str).unwrap_or_default();
-                self.untold(&format!("refusal record holds no call: {code}"), count);
-            }
-            Some(_) => {}
-            None => self.unreadable += 1,
-        }
-    }
-
-    fn untold(&mut self, why: &str, count: u64) {
-        *self.untold.entry(why.to_owned()).or_default() += count;
-    }
-
-    fn table(&self) -> String {
-        let rows = self.differences.iter().map(|((app, rule, change), one)| {
-            let (first, last) = (one.first.to_string(), one.last.to_string());
-            let (count, id) = (one.count.to_string(), one.request_id.clone());
-            vec![app.clone(), rule.clone(), change.clone(), count, first, last, id]
-        });
-        let mut out = String::new();
-        if !self.differences.is_empty() {
-            let head = ["APP", "RULE", "CHANGE", "CALLS", "FIRST", "LAST", "EXAMPLE"];
-            out += &columns(&head, rows.collect());
-        }
-        for (why, count) in &self.untold {
-            out += &format!("cannot be told, {count}: {}\n", why.replace(char::is_control, " "));
-        }
-        if self.unreadable > 0 {
-            out += &format!("note: {} line(s) of the journal cannot be read\n", self.unreadable);
-        }
-        let (differ, untold) = self.sums();
-        out + &format!(
-            "{} decided as before, {differ} otherwise, {untold} cannot be told\n",
-            self.same
-        )
-    }
-
-    fn sums(&self) -> (u64, u64) {
-        (self.differences.values().map(|one| one.count).sum(), self.untold.values().sum())
-    }
-
-    fn object(&self) -> Value {
-        let differences = self.differences.iter().map(|((app, rule, change), one)| {
-            json!({
-                "app": app,
-                "rule": rule,
-                "change": change,
-                "count": one.count,
-                "first_at": one.first.to_string(),
-                "last_at": one.last.to_string(),
-                "request_id": one.request_id,
-            })
-        });
-        let untold = self.untold.iter();
-        let untold = untold.map(|(why, count)| json!({"reason": why, "count": count}));
-        json!({
-            "same": self.same,
-            "differences": differences.collect::<Vec<_>>(),
-            "untold": untold.collect::<Vec<_>>(),
-            "unreadable": self.unreadable,
-        })
     }
 }
