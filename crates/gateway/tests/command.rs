@@ -1,6 +1,10 @@
 //! The commands as a shell sees them: what they print, and how they exit.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at its first fault")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at its first fault")]
+#![allow(unreachable_pub, missing_docs, reason = "a module of several test binaries")]
+
+#[path = "gate/secret_grep.rs"]
+mod secret_grep;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -122,7 +126,7 @@ fn send(address: &str) -> String {
 
 #[test]
 fn a_served_gateway_logs_no_secret_even_at_trace_and_stops_when_told() {
-    let folder = tempfile::TempDir::new().unwrap();
+    let folder = secret_grep::Folder::new();
     for (name, text) in [
         ("esbgate.yaml", BOOT),
         ("policy.yaml", &policy()),
@@ -157,9 +161,5 @@ fn a_served_gateway_logs_no_secret_even_at_trace_and_stops_when_told() {
     log.read_to_string(&mut all).unwrap();
     assert!(child.wait().unwrap().success(), "{all}");
     assert!(all.contains("LOGIN_UNAVAILABLE") && all.contains("\"stopping\""), "{all}");
-    for canary in
-        ["key-canary", "token-canary", "secret-canary", "param-canary", "script-canary", "cGFyYW0t"]
-    {
-        assert!(!all.contains(canary), "{canary} in {all}");
-    }
+    secret_grep::clean("the log", all.as_bytes());
 }

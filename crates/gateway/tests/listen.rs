@@ -1,6 +1,11 @@
 //! `listen.address`: a socket file, and a socket that systemd opened, both as a served gateway has them.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at its first fault")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at its first fault")]
+#![allow(unreachable_pub, missing_docs, reason = "a module of several test binaries")]
+
+#[path = "gate/secret_grep.rs"]
+#[expect(dead_code, reason = "other suites need more of it")]
+mod secret_grep;
 
 use std::{
     io::{BufRead as _, BufReader, Read, Write},
@@ -13,11 +18,11 @@ use std::{
     process::{Child, ChildStderr, Command, Stdio},
 };
 
+use self::secret_grep::Folder;
 use serde_json::Value;
-use tempfile::TempDir;
 
-fn folder(address: &str) -> TempDir {
-    let folder = TempDir::new().unwrap();
+fn folder(address: &str) -> Folder {
+    let folder = Folder::new();
     let boot = format!(
         r#"version: 1
 listen: [{{address: "{}", insecure: "a test"}}]
@@ -32,7 +37,7 @@ policy: policy.yaml
     for (name, text) in [
         ("esbgate.yaml", boot.as_str()),
         ("policy.yaml", "version: 1\n"),
-        ("hmac.key", "hmac-key-0123456789abcdef-0123456789"),
+        ("hmac.key", "hmac-key-canary-0123456789abcdef-0123456789"),
     ] {
         std::fs::write(folder.path().join(name), text).unwrap();
     }

@@ -12,7 +12,6 @@ use esbgate_journal::{Durability, FileJournal, Options};
 use esbgate_model::{Secret, dialect::Dialect};
 use http::{HeaderMap, Method, Version};
 use prometheus::Registry;
-use tempfile::TempDir;
 
 use crate::{
     compare::View,
@@ -20,6 +19,7 @@ use crate::{
     policy::{self, Tokens},
     python::loads,
     render::HMAC_KEY,
+    secret_grep::Folder,
     seen,
 };
 
@@ -60,7 +60,7 @@ pub struct Chain {
 /// A journal of its own for some calls.
 pub struct Records {
     journal: FileJournal,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 impl Chain {
@@ -78,7 +78,7 @@ impl Chain {
     }
 
     pub fn records(&self) -> Records {
-        let folder = TempDir::new().unwrap();
+        let folder = Folder::new();
         let (dir, state) = (folder.path().join("journal"), folder.path().join("state"));
         let own = Options::new(dir, state, Secret::new(HMAC_KEY));
         let (durability, node) = (Durability::Written, "differential".into());

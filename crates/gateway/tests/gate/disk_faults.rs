@@ -12,7 +12,6 @@ use std::{
 
 use esbgate_standin::Standin;
 use serde_json::json;
-use tempfile::TempDir;
 use tokio::{process::Command, time::Instant};
 
 use crate::{
@@ -132,7 +131,7 @@ async fn under_a_limit_on_file_sizes_calls_are_refused_at_once_until_it_is_gone(
 }
 
 /// A gateway that obeys the modes of files, also where root runs the tests.
-async fn obedient(standin: Standin, folder: TempDir) -> Served {
+async fn obedient(standin: Standin, folder: Folder) -> Served {
     let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
     let command = if root {
         let mut bare = Command::new("setpriv");

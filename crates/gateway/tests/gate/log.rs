@@ -31,7 +31,10 @@ impl Log {
     }
 
     pub fn text(self) -> String {
-        self.lines.try_iter().map(|line| String::from_utf8(line).unwrap()).collect()
+        let text: String =
+            self.lines.try_iter().map(|line| String::from_utf8(line).unwrap()).collect();
+        crate::support::clean("the log", text.as_bytes());
+        text
     }
 }
 

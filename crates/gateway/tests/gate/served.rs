@@ -8,7 +8,6 @@ use std::{
 
 use esbgate_standin::Standin;
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStderr, Command},
@@ -26,7 +25,7 @@ pub struct Served {
     pub monitor: SocketAddr,
     pub journal: PathBuf,
     pub standin: Standin,
-    pub folder: TempDir,
+    pub folder: Folder,
 }
 
 /// `esbgate serve` on the files of a folder.
@@ -60,7 +59,7 @@ impl Served {
     }
 
     /// A gateway that a command of its own starts, on files that are laid out.
-    pub async fn by(mut command: Command, standin: Standin, folder: TempDir) -> Self {
+    pub async fn by(mut command: Command, standin: Standin, folder: Folder) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let fields = timeout(PATIENCE, serving(&mut lines)).await.unwrap();
@@ -77,6 +76,7 @@ impl Served {
             log: tokio::spawn(async move {
                 let mut all = String::new();
                 while let Some(line) = lines.next_line().await.unwrap() {
+                    clean("the log", line.as_bytes());
                     all += &line;
                 }
                 all

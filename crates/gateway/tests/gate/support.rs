@@ -1,4 +1,7 @@
-//! One gateway of its own for each test, between stand-ins of its own.
+//! One gateway of its own for each test, between stand-ins of its own. All that it puts out goes through the secret grep.
+
+#[path = "secret_grep.rs"]
+mod secret_grep;
 
 use std::{
     net::SocketAddr,
@@ -11,11 +14,12 @@ use esbgate_core::Clock;
 use esbgate_gateway::{Running, SystemClock, command::settings, start};
 use esbgate_standin::{App, Business, Options, Script, Standin, World};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+
+pub use self::secret_grep::{Folder, clean};
 
 pub const PATH: &str = "/api/c/compapi/v2/jobv3/fast_execute_script/";
 pub const KEY: &str = "caller-key-canary-1";
@@ -67,18 +71,18 @@ impl Default for Files {
 
 impl Files {
     /// The stand-ins of a world, and a folder with the two files that name them.
-    pub async fn lay_out(&self, world: World) -> (Standin, TempDir) {
+    pub async fn lay_out(&self, world: World) -> (Standin, Folder) {
         let tls = self.esb_tls.clone();
         // A long run looks back to its first call.
         let options = Options { tls, history_limit: usize::MAX, ..Options::from(world) };
         let standin = Standin::start(options).await.unwrap();
-        let folder = TempDir::new().unwrap();
+        let folder = Folder::new();
         self.write(&standin, &folder);
         (standin, folder)
     }
 
     /// Writes the files into a folder.
-    pub fn write(&self, standin: &Standin, folder: &TempDir) {
+    pub fn write(&self, standin: &Standin, folder: &Folder) {
         let boot = self.boot(standin, folder);
         let beside = self.beside.iter().map(|(name, text)| (*name, text.as_str()));
         let own = [
@@ -92,7 +96,7 @@ impl Files {
         }
     }
 
-    fn boot(&self, standin: &Standin, folder: &TempDir) -> String {
+    fn boot(&self, standin: &Standin, folder: &Folder) -> String {
         format!(
             r#"version: 1
 listen: [{{address: "127.0.0.1:0"{}}}]
@@ -166,7 +170,7 @@ fn in_thirty_days() -> String {
 pub struct Gate {
     pub running: Running,
     pub standin: Standin,
-    pub folder: TempDir,
+    pub folder: Folder,
 }
 
 pub fn world() -> World {
@@ -197,7 +201,7 @@ impl Gate {
     }
 
     /// A gateway on files that are laid out.
-    pub async fn in_folder(standin: Standin, folder: TempDir, clock: Arc<dyn Clock>) -> Self {
+    pub async fn in_folder(standin: Standin, folder: Folder, clock: Arc<dyn Clock>) -> Self {
         let settings = settings(&folder.path().join("esbgate.yaml"));
         let settings = settings.unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
         let running = start(settings, clock).await.unwrap();
@@ -229,6 +233,7 @@ impl Gate {
         stream.write_all(request).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
+        clean("the metrics", text.as_bytes());
         text
     }
 
@@ -262,7 +267,7 @@ impl Gate {
     }
 
     /// Stops and gives the journal that is left.
-    pub async fn stop(self) -> (bool, Standin, TempDir) {
+    pub async fn stop(self) -> (bool, Standin, Folder) {
         (self.running.stop(PATIENCE).await, self.standin, self.folder)
     }
 }
@@ -295,6 +300,7 @@ pub async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
     tokio::time::timeout(PATIENCE, read).await.unwrap().unwrap();
+    clean("an answer", &answer);
     String::from_utf8(answer).unwrap()
 }
 
@@ -344,6 +350,7 @@ pub struct Answer {
 
 impl Answer {
     pub fn read(text: &str) -> Self {
+        clean("an answer", text.as_bytes());
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
         let status = head.get(9..12).unwrap().parse().unwrap();
         let body = serde_json::from_str(body).unwrap_or_else(|_| panic!("{text:?}"));

@@ -86,7 +86,7 @@ fn wrong(all: &[Seen<'_>], name: &str, esb: u16) -> Option<String> {
 /// What is in the wrong order in the calls of a gateway under `strace`.
 async fn wrongs(durability: &'static str) -> Vec<String> {
     let (standin, folder) = Files { durability, ..Files::default() }.lay_out(world()).await;
-    let trace = folder.path().join("trace");
+    let trace = folder.path().join("calls.trace");
     let mut traced = Command::new("strace");
     // The process is the gateway, and its tracer is in the background.
     traced.args(["-D", "-f", "-qq", "-s", "1000000", "-e", "signal=none", "-o"]).arg(&trace);

@@ -10,11 +10,12 @@ use std::{
 use esbgate_core::Clock as _;
 use esbgate_gateway::{Running, SystemClock, command::settings, start};
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
 };
+
+use crate::secret_grep::Folder;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
 /// Ends a run that would hang; nothing is measured by it.
@@ -41,7 +42,7 @@ impl Corpus {
     }
 
     async fn run(self) {
-        let folder = TempDir::new().unwrap();
+        let folder = Folder::marked(&["-do-not-log", "an-upstream-secret", "a-key-of-the-journal"]);
         let corpus = format!("{FOLDER}/{}.jsonl", self.name);
         let vectors = std::fs::read_to_string(&corpus).unwrap().lines().count();
         let mut runner = Runner::start(&[
