@@ -93,3 +93,40 @@ async fn a_flood_of_unproved_callers_takes_no_place_of_an_intent() {
     assert_eq!((summed, metrics.refusals_dropped()), (count.into(), 0));
     assert!(refusals.len() < 5000 && refusals.iter().any(|line| line["peer"] == "other"));
 }
+
+/// How many calls find room in a small journal, with or without a flood of unproved callers before them.
+async fn calls_that_fit(flood: bool) -> usize {
+    let dir = tempfile::tempdir().unwrap();
+    let bounded = Options {
+        retain: crate::Retain { time: Duration::MAX, bytes: 512 << 10 },
+        ..options(dir.path(), Durability::Written, 100)
+    };
+    let metrics = JournalMetrics::default();
+    let journal = FileJournal::open(bounded, Arc::new(Still), metrics.clone()).unwrap();
+    let mut calls = 0;
+    // Minutes, whose sums are more than the whole journal could hold.
+    for minute in 0..20 {
+        for number in 0..if flood { 4_000_u32 } else { 0 } {
+            let address = std::net::Ipv4Addr::from_bits(minute * 4_000 + number).to_string();
+            refuse_unproved(&journal, &address, "A");
+        }
+        journal.sum_up();
+        let ticket = intend(&journal).await.unwrap();
+        journal.settle(ticket, &outcome()).await.unwrap();
+        calls += 1;
+    }
+    while let Ok(ticket) = intend(&journal).await {
+        journal.settle(ticket, &outcome()).await.unwrap();
+        calls += 1;
+    }
+    assert_eq!(metrics.refusals_dropped(), 0, "what found no room goes on growing");
+    calls
+}
+
+#[tokio::test]
+async fn a_flood_of_unproved_callers_takes_a_sixteenth_of_the_room_of_calls_and_no_more() {
+    let (without, with) = (calls_that_fit(false).await, calls_that_fit(true).await);
+    assert!(without > 200, "{without}");
+    assert!(with < without, "the flood is on record: {with} of {without}");
+    assert!(with + without.div_ceil(16) + 1 >= without, "{with} of {without}");
+}
