@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{self, Sender},
+        mpsc,
     },
     time::Duration,
 };
@@ -21,6 +21,7 @@ use crate::{
     line,
     options::{Mode, OpenError, Options},
     segment::{self, OpenFile},
+    turn::{Queue, Turn},
     unmade::Unmade,
     unproved::{Caller, Unproved},
     writer::{Entry, Message},
@@ -36,7 +37,8 @@ const STOP: Duration = Duration::from_secs(5);
 pub struct FileJournal(Arc<Shared>);
 
 pub(crate) struct Shared {
-    pub(crate) queue: Sender<Message>,
+    pub(crate) queue: Queue,
+    pub(crate) turn: Arc<Turn>,
     pub(crate) keys: Keys,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: JournalMetrics,
@@ -140,7 +142,7 @@ impl FileJournal {
 
     async fn done(&self, entry: Entry) -> Result<(), JournalDown> {
         let (waiter, told) = oneshot::channel();
-        self.0.queue.send(Message::Deed(entry, waiter)).map_err(|_| JournalDown)?;
+        self.0.queue.send(Message::Deed(entry, waiter))?;
         told.await.unwrap_or(Err(JournalDown))
     }
 
@@ -222,8 +224,7 @@ impl Journal for FileJournal {
         };
         let (waiter, told) = oneshot::channel();
         let message = Message::Intent(entry, room, unmade, waiter);
-        shared.queue.send(message).map_err(|_| JournalDown)?;
-        told.await.unwrap_or(Err(JournalDown))
+        shared.turn.keep(&shared.queue, message, told).await
     }
 
     async fn settle(&self, ticket: Ticket, outcome: &OutcomeRecord<'_>) -> Result<(), JournalDown> {
@@ -232,8 +233,7 @@ impl Journal for FileJournal {
         let entry = shared.entry(RecordKind::Outcome, members).ok_or(JournalDown)?;
         let (waiter, told) = oneshot::channel();
         let message = Message::Outcome(entry, ticket, waiter);
-        shared.queue.send(message).map_err(|_| JournalDown)?;
-        told.await.unwrap_or(Err(JournalDown))
+        shared.turn.keep(&shared.queue, message, told).await
     }
 
     fn refuse(&self, refusal: &RefusalRecord<'_>) {

@@ -7,7 +7,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::Duration,
 };
@@ -24,6 +24,7 @@ use crate::{
     recovery::{Line, read_line},
     segment::sync_dir,
     shelf::{Guarded, Key, Shelf, Space},
+    turn::Queue,
     writer::Message,
 };
 
@@ -41,7 +42,7 @@ pub(crate) struct Closing {
     pub(crate) archive: Option<Arc<dyn Archive>>,
     pub(crate) retain: Retain,
     pub(crate) rotation: Rotation,
-    pub(crate) queue: Sender<Message>,
+    pub(crate) queue: Queue,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: JournalMetrics,
     /// Held until the last change of ours is done.
@@ -173,7 +174,7 @@ impl Closing {
         let time = self.clock.now().wall;
         let (waiter, told) = oneshot::channel();
         let entry = Entry { kind: RecordKind::Retention, time, members };
-        self.queue.send(Message::Deed(entry, waiter)).map_err(|_| JournalDown)?;
+        self.queue.send(Message::Deed(entry, waiter))?;
         told.blocking_recv().unwrap_or(Err(JournalDown))
     }
 

@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
     },
     time::Duration,
 };
@@ -17,6 +17,7 @@ use crate::{
     seal::Seal,
     segment::Segment,
     shelf::{Guarded, Shelf, Space},
+    turn::Queue,
     witness::{Point, Witness},
     writer::Message,
 };
@@ -56,7 +57,7 @@ pub(crate) struct Keeper {
     pub(crate) shelf: Arc<Guarded<Shelf>>,
     pub(crate) space: Arc<Space>,
     pub(crate) dir: File,
-    pub(crate) queue: Sender<Message>,
+    pub(crate) queue: Queue,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: JournalMetrics,
     /// The record that HEAD has, and whether HEAD could be written.

@@ -1,6 +1,6 @@
 //! Disk: the write-ahead record of what is about to happen and what came of it.
 //!
-//! Callers serialise, one thread writes: whatever is queued together becomes one write and, where the
+//! Callers serialise, one at a time writes: whatever is queued together becomes one write and, where the
 //! journal promises that, one sync. Nobody is told yes before that. Each record has the hash of the one
 //! before it, checkpoints are signed, and a witness says outside of the segments how far they go.
 
@@ -17,6 +17,7 @@ mod recovery;
 mod seal;
 mod segment;
 mod shelf;
+mod turn;
 mod unmade;
 mod unproved;
 mod witness;

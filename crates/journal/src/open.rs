@@ -27,6 +27,7 @@ use crate::{
     seal::{FILE, Seal},
     segment::{self, OpenFile, Segment},
     shelf::{Guarded, Shelf, Space},
+    turn::{Queue, Turn},
     unproved::Unproved,
     witness::{self, Witness},
     writer::{Shares, State, Writer},
@@ -58,7 +59,7 @@ pub(crate) fn open(
     let chain = Chain::new(&options.node, &boot, last).map_err(|_| OpenError::Boot)?;
     let space = Arc::new(Space::new(options.retain.bytes));
     let shelf = Arc::new(Guarded::new(Shelf::new(&options.dir, &boot, Arc::clone(&space))));
-    let (queue, messages) = mpsc::channel();
+    let (queue, waiting) = Queue::new();
     let (keeper, asked) = mpsc::channel();
     let (closing, closed) = mpsc::channel();
     let (ended, all_closed) = mpsc::sync_channel(1);
@@ -120,25 +121,29 @@ pub(crate) fn open(
         lock,
         ended,
     };
+    let (writable, full) = (Arc::clone(&writer.writable), Arc::clone(&writer.full));
+    let crowded = Arc::clone(&writer.crowded);
+    let (turn, run) = Turn::new(writer, waiting, !synced);
     let shared = Shared {
         queue,
+        turn,
         keys: Keys::new(&options.hmac_key, &options.previous_keys),
         clock,
         metrics,
         mode: options.mode,
-        writable: Arc::clone(&writer.writable),
-        full: Arc::clone(&writer.full),
+        writable,
+        full,
         intents,
         open_intents: options.open_intents,
         refusals: Rooms::default(),
-        crowded: Arc::clone(&writer.crowded),
+        crowded,
         unproved,
         minutes: Rooms::default(),
         path,
     };
     // HEAD is there before anybody is told that the journal is open.
     keeper.head();
-    spawn("journal", move || writer.run(messages))?;
+    spawn("journal", run)?;
     spawn("journal-keeper", move || keeper.run(asked))?;
     spawn("journal-closing", move || closing.run(closed))?;
     Ok(FileJournal::of(shared))

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
-        Arc, MutexGuard, PoisonError,
+        Arc, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,7 +18,7 @@ use crate::{
 
 #[expect(
     clippy::disallowed_types,
-    reason = "between the journal's own threads, off the request path"
+    reason = "between the journal's own threads; on the request path it is only tried"
 )]
 type Lock<T> = std::sync::Mutex<T>;
 
@@ -33,6 +33,15 @@ impl<T> Guarded<T> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The value, unless somebody has it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(value) => Some(value),
+            Err(TryLockError::Poisoned(left)) => Some(left.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! The queue alone is held, not the journal: a ticket may be dropped on the writer's own thread, which must
 //! not come to wait for its own end.
 
-use std::sync::{Arc, mpsc::Sender};
+use std::sync::Arc;
 
 use esbgate_core::{Clock, OutcomeClass, OutcomeRecord, RecordKind, Room, Ticket};
 use esbgate_model::{Code, Executed};
@@ -11,12 +11,13 @@ use tokio::sync::oneshot;
 
 use crate::{
     line,
+    turn::Queue,
     writer::{Entry, Message},
 };
 
 /// What the outcome of such a call needs.
 pub(crate) struct Unmade {
-    pub(crate) queue: Sender<Message>,
+    pub(crate) queue: Queue,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_id: Box<str>,
 }

@@ -1,4 +1,4 @@
-//! The one thread that writes: numbers records, commits them in groups and tells who waits.
+//! Writes: numbers records, commits them in groups and tells who waits. One at a time does ([`crate::turn`]).
 //!
 //! Whatever is queued together becomes one write. An intent waits for the write that runs and for its own: a write has
 //! a bounded number of records, and of refusals a smaller one.
@@ -11,7 +11,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender},
+        mpsc::{Receiver, Sender, SyncSender},
     },
     time::Duration,
 };
@@ -31,6 +31,7 @@ use crate::{
     seal::Seal,
     segment::Segment,
     shelf::{Guarded, Space},
+    turn::TICK,
     unmade::Unmade,
     unproved::{Caller, Sum, Unproved},
 };
@@ -39,8 +40,6 @@ use crate::{
 const BATCH: usize = 1024;
 /// Most refusals in one write: what an intent may have to wait for.
 const REFUSALS: usize = 128;
-/// How often the segment is looked at, and a journal that failed is tried, while nothing arrives.
-const TICK: Duration = Duration::from_millis(500);
 /// Between two checkpoints.
 const CHECKPOINT: Duration = Duration::from_secs(60);
 /// Most outcomes that are kept for a journal that takes records again.
@@ -140,96 +139,111 @@ pub(crate) struct State {
     /// Segments that somebody else took away, as is on record.
     gone: BTreeSet<u64>,
     house: Vec<Entry>,
+    /// Whom to tell once there has been the last write.
+    stop: Option<SyncSender<Result<(), JournalDown>>>,
+    /// Empty between writes; kept, so that the next one does not allocate.
+    waiters: Vec<Waiter>,
 }
 
 impl Writer {
-    /// Runs until it is stopped or nobody is left to ask.
-    pub(crate) fn run(mut self, queue: Receiver<Message>) {
-        while let Some(first) = self.first(&queue) {
-            let mut waiters = Vec::new();
-            let mut stop = None;
-            for message in first.into_iter().chain(queue.try_iter()) {
-                match message {
-                    Message::Intent(entry, room, unmade, told) if self.has_room(1) => {
-                        let number = self.add(&entry);
-                        waiters.push(Waiter::Intent(number, entry, room, unmade, told));
-                    }
-                    Message::Intent(entry, room, unmade, told) => {
-                        self.unrecorded_intent(&entry, room, unmade, told);
-                    }
-                    Message::Outcome(entry, ticket, told) => {
-                        self.add(&entry);
-                        waiters.push(Waiter::Outcome(entry, ticket, told));
-                    }
-                    Message::Deed(entry, told) => {
-                        self.add(&entry);
-                        waiters.push(Waiter::Deed(entry, told));
-                    }
-                    Message::Refusal(entry, room) => {
-                        self.state.refusals.push_back(Noted::Refusal(entry, room));
-                    }
-                    Message::Shadow(entry, count, room) => {
-                        self.state.refusals.push_back(Noted::Shadow(entry, count, room));
-                    }
-                    Message::Sums(sums, room) => {
-                        let room = Arc::new(room);
-                        let sums = sums.into_iter();
-                        self.state
-                            .refusals
-                            .extend(sums.map(|sum| Noted::Sum(sum, Some(Arc::clone(&room)))));
-                    }
-                    Message::Tampered(what, boot, segment) => self.tampered(what, &boot, segment),
-                    Message::Stop(done) => stop = Some(done),
+    /// Writes what is queued, as one write. Says whether there may be more.
+    pub(crate) fn write(&mut self, queue: &Receiver<Message>) -> bool {
+        let mut waiters = std::mem::take(&mut self.state.waiters);
+        for message in queue.try_iter() {
+            match message {
+                Message::Intent(entry, room, unmade, told) if self.has_room(1) => {
+                    let number = self.add(&entry);
+                    waiters.push(Waiter::Intent(number, entry, room, unmade, told));
                 }
-                if stop.is_some() || waiters.len() == BATCH {
-                    break;
+                Message::Intent(entry, room, unmade, told) => {
+                    self.unrecorded_intent(&entry, room, unmade, told);
                 }
+                Message::Outcome(entry, ticket, told) => {
+                    self.add(&entry);
+                    waiters.push(Waiter::Outcome(entry, ticket, told));
+                }
+                Message::Deed(entry, told) => {
+                    self.add(&entry);
+                    waiters.push(Waiter::Deed(entry, told));
+                }
+                Message::Refusal(entry, room) => {
+                    self.state.refusals.push_back(Noted::Refusal(entry, room));
+                }
+                Message::Shadow(entry, count, room) => {
+                    self.state.refusals.push_back(Noted::Shadow(entry, count, room));
+                }
+                Message::Sums(sums, room) => {
+                    let room = Arc::new(room);
+                    let sums = sums.into_iter();
+                    self.state
+                        .refusals
+                        .extend(sums.map(|sum| Noted::Sum(sum, Some(Arc::clone(&room)))));
+                }
+                Message::Tampered(what, boot, segment) => self.tampered(what, &boot, segment),
+                Message::Stop(done) => self.state.stop = Some(done),
             }
-            let committed = self.commit();
-            waiters.into_iter().for_each(|waiter| self.tell(waiter, committed));
-            self.keep_house();
-            self.note_refusals(if stop.is_some() { usize::MAX } else { REFUSALS });
-            self.metrics.open_intents(i64::try_from(self.intents.taken()).unwrap_or(i64::MAX));
-            if let Some(done) = stop {
-                let stopped = self.stop();
-                // First, so that whoever is told finds the queue closed and the folder free.
-                drop(queue);
-                self.end_others();
-                drop(self);
-                // Whoever asked may have stopped waiting.
-                done.try_send(stopped).ok();
-                return;
+            if self.state.stop.is_some() || waiters.len() == BATCH {
+                break;
             }
         }
+        let full = waiters.len() == BATCH;
+        let committed = self.commit();
+        waiters.drain(..).for_each(|waiter| self.tell(waiter, committed));
+        self.state.waiters = waiters;
+        self.metrics.open_intents(i64::try_from(self.intents.taken()).unwrap_or(i64::MAX));
+        full
     }
 
-    /// The next message; `Some(None)` when there is work without one.
-    fn first(&mut self, queue: &Receiver<Message>) -> Option<Option<Message>> {
-        let writable = self.writable.load(Ordering::Relaxed);
-        let due = self.state.checkpoint_due
-            || !self.state.house.is_empty()
-            || !self.state.late.is_empty();
-        if writable && (due || !self.state.refusals.is_empty()) {
-            return Some(None);
-        }
-        match queue.recv_timeout(TICK) {
-            Ok(message) => {
-                let now = self.clock.now().monotonic;
-                if now.saturating_sub(self.state.ticked) >= TICK {
-                    self.tick();
-                }
-                Some(Some(message))
-            }
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => {
-                self.tick();
-                Some(None)
-            }
+    /// What is left to do after a write; whom to tell of the stop, if it is time.
+    pub(crate) fn keep_on(&mut self) -> Option<SyncSender<Result<(), JournalDown>>> {
+        let stop = self.state.stop.take();
+        self.keep_house();
+        self.note_refusals(if stop.is_some() { usize::MAX } else { REFUSALS });
+        stop
+    }
+
+    /// The last records, and the end.
+    pub(crate) fn end(
+        mut self,
+        queue: Receiver<Message>,
+        done: &SyncSender<Result<(), JournalDown>>,
+    ) {
+        let stopped = self.stop();
+        // First, so that whoever is told finds the queue closed and the folder free.
+        drop(queue);
+        self.end_others();
+        drop(self);
+        // Whoever asked may have stopped waiting.
+        done.try_send(stopped).ok();
+    }
+
+    /// Whether there is work without a message.
+    pub(crate) fn is_due(&self) -> bool {
+        let state = &self.state;
+        let due = state.checkpoint_due
+            || !state.house.is_empty()
+            || !state.late.is_empty()
+            || !state.refusals.is_empty();
+        state.stop.is_some() || (due && self.writable.load(Ordering::Relaxed))
+    }
+
+    /// Whether the next write is a write and no more.
+    pub(crate) fn is_quick(&self) -> bool {
+        let (_, good, _) = self.segment.place();
+        self.writable.load(Ordering::Relaxed)
+            && !self.is_due()
+            && !self.has_its_size_or_age(good, self.clock.now().monotonic)
+    }
+
+    /// Looks at the segment and at the time, if it is time.
+    pub(crate) fn tick_if_due(&mut self) {
+        if self.clock.now().monotonic.saturating_sub(self.state.ticked) >= TICK {
+            self.tick();
         }
     }
 
     /// Looks at the segment and at the time.
-    fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         let now = self.clock.now().monotonic;
         self.state.ticked = now;
         if self.writable.load(Ordering::Relaxed) {
@@ -307,11 +321,15 @@ impl Writer {
     /// Closes a segment that has its size or its age.
     fn rotate(&mut self, now: Duration) -> std::io::Result<()> {
         let (_, good, _) = self.segment.place();
-        let aged = |began: Duration| now.saturating_sub(began) >= self.rotation.time;
-        if good >= self.rotation.bytes || (good > 0 && self.state.began.is_some_and(aged)) {
+        if self.has_its_size_or_age(good, now) {
             self.segment.rotate()?;
         }
         Ok(())
+    }
+
+    fn has_its_size_or_age(&self, good: u64, now: Duration) -> bool {
+        let aged = |began: Duration| now.saturating_sub(began) >= self.rotation.time;
+        good >= self.rotation.bytes || (good > 0 && self.state.began.is_some_and(aged))
     }
 
     fn set_writable(&self, writable: bool) {
