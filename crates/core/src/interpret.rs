@@ -9,7 +9,8 @@ use crate::{AdmittedCall, Rejection, Stage};
 #[derive(Debug)]
 pub struct Call {
     admitted: AdmittedCall,
-    asked: ComponentCall,
+    /// Boxed, because every later state holds it and is moved at each step.
+    asked: Box<ComponentCall>,
 }
 
 impl Call {
@@ -25,7 +26,7 @@ impl Call {
         &self.asked
     }
 
-    pub(crate) fn into_parts(self) -> (AdmittedCall, ComponentCall) {
+    pub(crate) fn into_parts(self) -> (AdmittedCall, Box<ComponentCall>) {
         (self.admitted, self.asked)
     }
 }
@@ -48,7 +49,7 @@ impl Stage for Interpret {
         drop(document);
         // From here on the call is kept, while others are waited for, in the place of its body.
         if admitted.parsed_mut().permit_mut().cover(asked.footprint()) {
-            Ok(Call { admitted, asked })
+            Ok(Call { admitted, asked: Box::new(asked) })
         } else {
             Err(Rejection::NoRoom)
         }

@@ -28,9 +28,12 @@ pub struct HeadRules {
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// A request with a single meaning.
+/// A request with a single meaning. Boxed, because every later state holds it and is moved at each step.
 #[derive(Debug)]
-pub struct ParsedCall {
+pub struct ParsedCall(Box<Parsed>);
+
+#[derive(Debug)]
+struct Parsed {
     component: Component,
     forwarded: Vec<(HeaderName, http::HeaderValue)>,
     /// The caller's parameters, until they are interpreted.
@@ -45,49 +48,49 @@ pub struct ParsedCall {
 
 impl ParsedCall {
     pub(crate) fn component(&self) -> Component {
-        self.component
+        self.0.component
     }
 
     /// The caller's parameters, for the one step that interprets them. A document takes a multiple of the
     /// body it was read from, so nothing keeps it while a call waits.
     pub(crate) fn take_document(&mut self) -> Option<Document> {
-        self.document.take()
+        self.0.document.take()
     }
 
     pub(crate) fn permit_mut(&mut self) -> &mut BodyPermit {
-        &mut self.permit
+        &mut self.0.permit
     }
 
     pub(crate) fn credentials(&self) -> &Credentials {
-        &self.credentials
+        &self.0.credentials
     }
 
     pub(crate) fn has_idempotency_key(&self) -> bool {
-        self.idempotency_key
+        self.0.idempotency_key
     }
 
     pub(crate) fn peer(&self) -> &Peer {
-        &self.peer
+        &self.0.peer
     }
 
     /// When the request arrived.
     #[must_use]
     pub fn received_at(&self) -> ReceivedAt {
-        self.received_at
+        self.0.received_at
     }
 
     /// The trace of the request.
     #[must_use]
     pub fn trace(&self) -> &Arc<Trace> {
-        &self.trace
+        &self.0.trace
     }
 
     pub(crate) fn into_permit(self) -> BodyPermit {
-        self.permit
+        self.0.permit
     }
 
     pub(crate) fn forwarded(&self) -> &[(HeaderName, http::HeaderValue)] {
-        &self.forwarded
+        &self.0.forwarded
     }
 }
 
@@ -151,7 +154,7 @@ impl Stage for Parse {
             .filter_map(|name| headers.get(name).map(|value| (name.clone(), value.clone())))
             .filter(|(_, value)| value.len() <= 256 && value.to_str().is_ok())
             .collect();
-        Ok(ParsedCall {
+        Ok(ParsedCall(Box::new(Parsed {
             component,
             forwarded,
             document: Some(document),
@@ -161,7 +164,7 @@ impl Stage for Parse {
             received_at,
             permit,
             trace,
-        })
+        })))
     }
 }
 

@@ -17,10 +17,17 @@ pub fn sha256_hex(text: &[u8]) -> String {
 /// Lower hexadecimal digits, two a byte.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
     let mut written = String::with_capacity(bytes.len() * 2);
-    bytes.iter().for_each(|byte| written.extend([byte >> 4, byte & 15].map(digit)));
+    for byte in bytes {
+        written.push(char::from(hex_digit(byte >> 4)));
+        written.push(char::from(hex_digit(byte & 15)));
+    }
     written
+}
+
+/// The lower digit of a number below 16.
+pub(crate) fn hex_digit(half: u8) -> u8 {
+    if half < 10 { b'0' + half } else { b'a' + half - 10 }
 }
 
 /// The SHA-256 that 64 hexadecimal digits, lower or upper, stand for; none if it is anything else.

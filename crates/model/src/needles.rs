@@ -3,11 +3,12 @@
 //! The ESB's error texts echo what they were sent (contract esb §13 row 23), so an answer is searched for
 //! what the call held in secret before anybody sees it.
 
+mod beginnings;
 mod view;
 
 use std::{borrow::Cow, ops::Range};
 
-use self::view::View;
+use self::{beginnings::Beginnings, view::View};
 use crate::Secret;
 
 /// What is put in a secret's place.
@@ -18,11 +19,14 @@ const BLANK: &str = "***";
 const LAYERS: usize = 4;
 
 /// Some secrets to look for.
-pub struct Needles(Vec<Secret>);
+pub struct Needles {
+    secrets: Vec<Secret>,
+    beginnings: Box<Beginnings>,
+}
 
 impl std::fmt::Debug for Needles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Needles").field(&self.0.len()).finish()
+        f.debug_tuple("Needles").field(&self.secrets.len()).finish()
     }
 }
 
@@ -36,7 +40,10 @@ impl Needles {
     #[must_use]
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
         let long = secrets.into_iter().filter(|secret| secret.len() >= Self::SHORTEST);
-        Self(long.map(Secret::new).collect())
+        let secrets: Vec<_> = long.map(Secret::new).collect();
+        let mut beginnings = Box::new(Beginnings::none());
+        secrets.iter().for_each(|secret| beginnings.of(secret.expose()));
+        Self { secrets, beginnings }
     }
 
     /// Whether one of them stands in `text`: plain, percent-encoded, behind `\` escapes, in hexadecimal or
@@ -49,7 +56,7 @@ impl Needles {
     /// Whether `text` is one of them.
     #[must_use]
     pub fn hold(&self, text: &str) -> bool {
-        self.0.iter().any(|secret| secret.expose() == text)
+        self.secrets.iter().any(|secret| secret.expose() == text)
     }
 
     /// Blanks every place where one of them stands; of a Base64 text, all of it.
@@ -77,8 +84,10 @@ impl Needles {
         let mut spans = Vec::new();
         let mut view = View::of(text);
         for _ in 0..LAYERS {
-            for secret in &self.0 {
-                view.find(secret.expose(), &mut spans);
+            if self.beginnings.are_in(view.bytes()) {
+                for secret in &self.secrets {
+                    view.find(secret.expose(), &mut spans);
+                }
             }
             let Some(inner) = view.unescaped() else { break };
             view = inner;

@@ -186,7 +186,10 @@ fn understand(
 
 /// Blanked first: half an echo would not be found.
 fn shortened(text: &str, longest: usize, echoes: &Needles) -> Box<str> {
-    echoes.blank(text).chars().take(longest).collect::<String>().into()
+    let clean = echoes.blank(text);
+    // A text has at most as many characters as bytes.
+    let end = if clean.len() <= longest { None } else { clean.char_indices().nth(longest) };
+    end.and_then(|(end, _)| clean.get(..end)).unwrap_or(&clean).into()
 }
 
 fn judge(result: bool, code: Option<i64>, message: &str) -> (Outcome, Executed) {

@@ -4,8 +4,11 @@ use std::{borrow::Cow, ops::Range};
 
 use memchr::{memchr2, memmem};
 
-use super::Needles;
-use crate::{base64_text, hex};
+use super::{
+    Needles,
+    beginnings::{base64_core, url_safe},
+};
+use crate::hex;
 
 /// Bytes, and where in the original text each one began.
 pub(super) struct View<'t> {
@@ -17,6 +20,10 @@ pub(super) struct View<'t> {
 impl<'t> View<'t> {
     pub(super) fn of(text: &'t str) -> Self {
         Self { bytes: Cow::Borrowed(text.as_bytes()), places: None }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     fn place(&self, at: usize) -> usize {
@@ -80,14 +87,9 @@ impl<'t> View<'t> {
     /// Finds what `secret` alone decides of a Base64 text when `lead` bytes, or three more each time, stand
     /// before it. All of the text is taken: what is left of it would still give some of the secret away.
     fn find_base64(&self, secret: &str, lead: usize, spans: &mut Vec<Range<usize>>) {
-        let mut bytes = vec![0; lead];
-        bytes.extend_from_slice(secret.as_bytes());
-        bytes.truncate(bytes.len() / 3 * 3);
-        let text = base64_text::encode(&bytes);
-        // The first group also holds the lead.
-        let core = text.get(if lead == 0 { 0 } else { 4 }..).unwrap_or_default();
-        let url_safe = core.replace('+', "-").replace('/', "_");
-        let standard = memmem::find_iter(&self.bytes, core);
+        let core = base64_core(secret.as_bytes(), lead);
+        let url_safe = url_safe(&core);
+        let standard = memmem::find_iter(&self.bytes, &core);
         let other = (url_safe != core).then(|| memmem::find_iter(&self.bytes, &url_safe));
         for at in standard.chain(other.into_iter().flatten()) {
             let (before, from) = self.bytes.split_at_checked(at).unwrap_or_default();
