@@ -43,6 +43,8 @@ pub struct Boot {
     pub named_apps: usize,
     /// The admin socket's file.
     pub admin: Option<Box<str>>,
+    /// Threads that carry calls; as many as there are cores if absent.
+    pub threads: Option<u32>,
     /// Ceilings.
     pub limits: Limits,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -59,6 +61,8 @@ pub struct Boot {
     pub connect_timeout: Duration,
     /// For its answer.
     pub answer_timeout: Duration,
+    /// How long a connection to the ESB waits for another call; without it every call has its own.
+    pub keep_alive: Option<Duration>,
     /// Where `bk_token` is checked.
     pub login: Option<LoginOptions>,
     /// What applications act as.

@@ -15,6 +15,9 @@ use crate::{
     units::{Size, Span},
 };
 
+/// More than any machine has cores: a slip.
+const MOST_THREADS: u32 = 4096;
+
 /// More series than a Prometheus should be asked to keep for one gateway.
 const MOST_NAMED_APPS: u32 = 100_000;
 
@@ -36,6 +39,9 @@ spec! {
         monitor: MonitorSpec,
         /// Where an admin gives orders to the running gateway.
         admin: Option<AdminSpec>,
+        /// Threads that carry calls, each with its share of the connections; as many as there are cores if absent.
+        #[garde(range(min = 1, max = MOST_THREADS))]
+        threads: Option<Spanned<u32>>,
         /// Ceilings of the whole process.
         #[garde(dive)]
         #[serde(default)] limits: LimitsSpec,
@@ -160,6 +166,9 @@ spec! {
         ca: Option<FileSource>,
         /// How long to wait.
         #[serde(default)] timeouts: TimeoutsSpec,
+        /// How long a connection waits for another call; shorter than the upstream waits, or calls become `unknown`.
+        /// Without it every call has a connection of its own.
+        keep_alive: Option<Span>,
     }
 }
 spec! {

@@ -4,6 +4,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -15,7 +16,9 @@ use esbgate_core::{
 };
 use esbgate_journal::FileJournal;
 use esbgate_model::{Secret, dialect::Dialect};
-use esbgate_server::{Inherited, ListenerTls, LocalListener, ReadBody, Server, ServerLimits};
+use esbgate_server::{
+    Core, Cores, Inherited, ListenerTls, LocalListener, ReadBody, Server, ServerLimits,
+};
 use esbgate_ship::{SinkOptions, Sinks};
 use esbgate_upstream::{Esb, EsbOptions, LoginOptions, LoginService};
 use prometheus::Registry;
@@ -62,6 +65,8 @@ pub struct RequestLimits {
 
 /// Everything that a start needs.
 pub struct Settings {
+    /// Threads that carry calls; without them the caller's runtime carries them too.
+    pub cores: Option<NonZeroUsize>,
     /// Where callers come in.
     pub listeners: Vec<ListenerSettings>,
     /// The sockets that `systemd:NAME` means.
@@ -115,6 +120,9 @@ pub enum StartError {
     /// What is remembered over a restart cannot be read.
     #[error("cannot use the state folder {}", .0.display())]
     State(PathBuf, #[source] std::io::Error),
+    /// The threads that carry calls cannot be started.
+    #[error("cannot start the threads that carry calls")]
+    Cores(#[source] std::io::Error),
     /// A sink has no thread.
     #[error("cannot start the sinks")]
     Sinks(#[source] std::io::Error),
@@ -139,6 +147,8 @@ pub struct Running {
     stop: CancellationToken,
     tasks: TaskTracker,
     servers: JoinSet<()>,
+    /// Ends what is left of calls when it is dropped.
+    _cores: Option<Cores>,
     shadow: Shadow,
     reloader: Reloader,
     looks: mpsc::Sender<oneshot::Sender<Looked>>,
@@ -189,7 +199,13 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         inside: inside.clone(),
         tasks: tasks.clone(),
     };
-    let gateway = stack(parts, login.clone(), journal.clone(), esb);
+    let cores = settings.cores.map(Cores::start).transpose().map_err(StartError::Cores)?;
+    let carrying = cores.as_ref().map_or_else(|| vec![Core::here()], |all| all.iter().collect());
+    let carrying = carrying.into_iter().map(|core| {
+        let esb = esb.for_core();
+        (core, stack(parts.clone(), login.clone(), journal.clone(), esb))
+    });
+    let gateways: Vec<_> = carrying.collect();
     let server = Server::new(limits.server, Arc::clone(&clock), drain.clone());
     let mut servers = JoinSet::new();
     if let Some(path) = settings.admin {
@@ -232,8 +248,8 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
             None => esbgate_server::bind(&address)?,
         };
         addresses.extend(listener.local_addr());
-        let (server, gateway) = (server.clone(), gateway.clone());
-        servers.spawn(async move { server.serve(listener, tls, gateway).await });
+        let (server, gateways) = (server.clone(), gateways.clone());
+        servers.spawn(async move { server.serve_on(gateways, listener, tls).await });
     }
     let listener = esbgate_server::bind(&settings.monitor)?;
     let monitor_address = listener.local_addr();
@@ -264,6 +280,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running,
         stop,
         tasks,
         servers,
+        _cores: cores,
     })
 }
 

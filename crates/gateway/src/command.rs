@@ -8,6 +8,8 @@ mod exemptions;
 mod explain;
 mod files;
 mod log;
+mod log_event;
+mod log_lines;
 mod new_key;
 mod policy_check;
 mod policy_diff;

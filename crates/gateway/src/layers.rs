@@ -24,13 +24,28 @@ pub use self::{
     stage::{StageLayer, StageService, stage},
 };
 
-use std::{future::Future, pin::Pin};
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    task::Poll,
+};
+
+use tower_service::Service;
 
 /// The one box of a layer that waits.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Takes the service that was polled ready and leaves a clone, which waits for its own turn.
-fn take_ready<S: Clone>(inner: &mut S) -> S {
-    let next = inner.clone();
-    std::mem::replace(inner, next)
+/// Calls a clone of `service` once that is ready.
+///
+/// A layer that waits holds the rest of the stack behind an `Arc`, so that a request clones each layer once and not
+/// once for every layer above it.
+async fn call<S: Service<R> + Clone, R>(service: &S, request: R) -> Result<S::Response, S::Error> {
+    let mut service = service.clone();
+    poll_fn(|cx| service.poll_ready(cx)).await?;
+    service.call(request).await
+}
+
+/// No layer of this stack makes a caller wait for its turn; each refuses instead.
+fn ready<E>() -> Poll<Result<(), E>> {
+    Poll::Ready(Ok(()))
 }

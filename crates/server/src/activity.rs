@@ -1,20 +1,27 @@
-//! When a connection has waited too long for its next request.
+//! When a connection has waited too long for its next request, and when it is merely at rest.
 //!
 //! hyper has no deadline for the preface, for an HTTP/2 head or for idleness, and its HTTP/1 head
 //! deadline also runs while a kept-alive connection rests. One watch per connection covers all of them.
 
 use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// No byte has come since the last request ended.
 const QUIET: u64 = u64::MAX;
+
+/// How long a connection keeps what a request needs after one has ended: long enough that a busy one never gives
+/// it up, and short enough that thousands of idle ones hold nothing.
+const REST: Duration = Duration::from_millis(500);
 
 /// What a connection is doing.
 #[derive(Debug)]
@@ -29,7 +36,17 @@ pub(crate) struct Activity {
     began: AtomicU64,
     /// On HTTP/2 bytes without a request are ordinary (pings, windows), so they begin no head.
     multiplexed: AtomicBool,
-    changed: Notify,
+    /// Whether bytes may wait to be written.
+    unflushed: AtomicBool,
+}
+
+/// What time has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// A request has ended a while ago, its answer has left and nothing came since.
+    Rest,
+    /// The connection is to be closed.
+    Patience,
 }
 
 impl Activity {
@@ -43,7 +60,7 @@ impl Activity {
             rested: AtomicU64::new(0),
             began: AtomicU64::new(0),
             multiplexed: AtomicBool::new(false),
-            changed: Notify::new(),
+            unflushed: AtomicBool::new(false),
         })
     }
 
@@ -61,43 +78,73 @@ impl Activity {
 
     /// Bytes have come.
     pub(crate) fn noticed(&self) {
-        if self.running.load(Ordering::Acquire) > 0 || self.multiplexed.load(Ordering::Acquire) {
+        if self.began.load(Ordering::Acquire) != QUIET
+            || self.running.load(Ordering::Acquire) > 0
+            || self.multiplexed.load(Ordering::Acquire)
+        {
             return;
         }
-        let quiet =
-            self.began.compare_exchange(QUIET, self.elapsed(), Ordering::AcqRel, Ordering::Acquire);
-        if quiet.is_ok() {
-            self.changed.notify_one();
-        }
+        self.began.store(self.elapsed(), Ordering::Release);
     }
 
-    /// When patience ends; none while a request is in progress.
-    fn due(&self) -> Option<Instant> {
+    /// Bytes are about to be written, or all are.
+    pub(crate) fn writes(&self, unflushed: bool) {
+        self.unflushed.store(unflushed, Ordering::Release);
+    }
+
+    /// When patience ends, or rest begins if it `rests`; none while a request is in progress.
+    fn due(&self, rests: bool) -> Option<(Instant, Over)> {
         if self.running.load(Ordering::Acquire) > 0 {
             return None;
         }
-        let rest = Duration::from_millis(self.rested.load(Ordering::Acquire)) + self.idle_time;
         let began = self.began.load(Ordering::Acquire);
-        let wait =
-            if began == QUIET { rest } else { Duration::from_millis(began) + self.head_time };
-        Some(self.opened + wait)
+        if began != QUIET {
+            let wait = Duration::from_millis(began) + self.head_time;
+            return Some((self.opened + wait, Over::Patience));
+        }
+        let rested = self.opened + Duration::from_millis(self.rested.load(Ordering::Acquire));
+        if rests && REST < self.idle_time && !self.unflushed.load(Ordering::Acquire) {
+            return Some((rested + REST, Over::Rest));
+        }
+        Some((rested + self.idle_time, Over::Patience))
+    }
+
+    /// What a watch begins with.
+    pub(crate) fn timer(&self) -> Sleep {
+        sleep_until(self.opened)
+    }
+
+    /// Tells what time has brought. Whoever polls it does so whenever the connection has moved: a request that begins
+    /// or ends does not touch the timer, which is looked at when it fires and is never later than what is due.
+    pub(crate) fn poll_over(
+        &self,
+        rests: bool,
+        mut timer: Pin<&mut Sleep>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Over> {
+        loop {
+            let due = self.due(rests);
+            if let Some((at, _)) = due
+                && at < timer.deadline()
+            {
+                timer.as_mut().reset(at);
+            }
+            ready!(timer.as_mut().poll(cx));
+            let now = Instant::now();
+            let next = match due {
+                Some((at, over)) if at <= now => return Poll::Ready(over),
+                Some((at, _)) => at,
+                // No later than anything that may be due by then.
+                None => now + REST.min(self.head_time).min(self.idle_time),
+            };
+            timer.as_mut().reset(next);
+        }
     }
 
     /// Returns when the connection is to be closed.
     pub(crate) async fn expired(&self) {
-        loop {
-            let Some(due) = self.due() else {
-                self.changed.notified().await;
-                continue;
-            };
-            if due <= Instant::now() {
-                return;
-            }
-            tokio::select! {
-                () = tokio::time::sleep_until(due) => {}
-                () = self.changed.notified() => {}
-            }
-        }
+        let mut timer = pin!(self.timer());
+        poll_fn(|cx| self.poll_over(false, timer.as_mut(), cx)).await;
     }
 }
 
@@ -108,9 +155,7 @@ pub(crate) struct Running(Arc<Activity>);
 impl Drop for Running {
     fn drop(&mut self) {
         self.0.rested.store(self.0.elapsed(), Ordering::Release);
-        if self.0.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.changed.notify_one();
-        }
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

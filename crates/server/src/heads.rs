@@ -17,7 +17,7 @@ use esbgate_core::HeadFault;
 use crate::raw_head::{Framing, RawHead};
 
 /// What a client of HTTP/2 sends first (RFC 9113 §3.4); such a connection has no heads in raw form.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What is known of one head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn frames_of_http_2_are_no_heads() {
-        let bytes = [PREFACE, b"\0\0\0\x04\0\0\0\0\0\n#"].concat();
+        let bytes = [PREFACE.as_slice(), b"\0\0\0\x04\0\0\0\0\0\n#"].concat();
         assert_eq!(findings(&bytes, 3), [Finding::Clear; 3]);
     }
 }

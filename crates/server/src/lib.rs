@@ -7,6 +7,7 @@ mod activity;
 mod body;
 mod certificate;
 mod connection;
+mod cores;
 mod heads;
 mod inherited;
 mod listener;
@@ -22,6 +23,7 @@ use esbgate_core::{HeadFault, Peer, ReceivedAt, Room, Trace};
 use hyper::body::Incoming;
 
 pub use body::ReadBody;
+pub use cores::{Core, Cores};
 pub use inherited::Inherited;
 pub use listener::{BindError, Listener, bind};
 pub use local::{LocalListener, LocalPeer};

@@ -58,6 +58,33 @@ pub(crate) enum Accepted {
     Unix(UnixStream),
 }
 
+/// A connection between the runtime that accepted it and the one that serves it.
+#[derive(Debug)]
+pub(crate) enum Moving {
+    Tcp(std::net::TcpStream, IpAddr),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Accepted {
+    /// Leaves the runtime.
+    pub(crate) fn moving(self) -> io::Result<Moving> {
+        match self {
+            Self::Tcp(stream, address) => Ok(Moving::Tcp(stream.into_std()?, address)),
+            Self::Unix(stream) => stream.into_std().map(Moving::Unix),
+        }
+    }
+}
+
+impl Moving {
+    /// Joins the runtime that it is called within.
+    pub(crate) fn arrived(self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(stream, address) => Ok(Accepted::Tcp(TcpStream::from_std(stream)?, address)),
+            Self::Unix(stream) => UnixStream::from_std(stream).map(Accepted::Unix),
+        }
+    }
+}
+
 /// Listens on `IP:port` or `unix:/path`. Must be called within a tokio runtime.
 pub fn bind(address: &str) -> Result<Listener, BindError> {
     let refused = |source| BindError::Refused { address: address.to_owned(), source };

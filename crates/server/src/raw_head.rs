@@ -89,8 +89,11 @@ impl RawHead {
     /// the body.
     pub(crate) fn plain(&self, bytes: &[u8]) -> usize {
         match (self.place, &self.value) {
-            (Place::Value, Value::Other) => {
-                bytes.iter().position(|byte| !is_text(*byte)).unwrap_or(bytes.len())
+            (Place::Value, Value::Other) => text(bytes),
+            (Place::Line, _) => plain_lines(bytes),
+            (Place::RequestLine, _) => {
+                let plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'#';
+                bytes.iter().position(|byte| !plain(byte)).unwrap_or(bytes.len())
             }
             _ => 0,
         }
@@ -126,6 +129,31 @@ impl RawHead {
         }
         Ok(())
     }
+}
+
+fn text(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| !is_text(*byte)).unwrap_or(bytes.len())
+}
+
+/// The length of the whole lines that `bytes` begin with, as far as each is one plain field.
+fn plain_lines(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(line) = bytes.get(at..).and_then(plain_line) {
+        at += line;
+    }
+    at
+}
+
+/// The length of the first line, if it is a whole field that says nothing about the body.
+fn plain_line(bytes: &[u8]) -> Option<usize> {
+    let name = bytes.iter().position(|byte| !is_token(*byte))?;
+    // By their length alone names that might say something are left to be read byte by byte.
+    if name == 0 || name == LENGTH.len() || name == CODING.len() {
+        return None;
+    }
+    let value = bytes.get(name..)?.strip_prefix(b":")?;
+    let end = text(value);
+    value.get(end..)?.starts_with(b"\r\n").then_some(name + 1 + end + 2)
 }
 
 /// RFC 9110 §5.5.

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use crate::{
-    Downstream, Listener, ListenerTls,
-    connection::{self, Connection},
-    listener::Accepted,
+    Core, Downstream, Listener, ListenerTls,
+    connection::{Connection, Http},
+    listener::{Accepted, Moving},
 };
 
 /// How long to wait after a failed accept: file descriptors come back only when connections end.
@@ -53,8 +53,8 @@ impl Server {
         self.connections.taken()
     }
 
-    /// Serves a listener; after the drain began, returns when the last connection has ended.
-    /// Dropping the future cuts every connection that is still open.
+    /// Serves a listener on the caller's own runtime; after the drain began, returns when the last connection has
+    /// ended. Dropping the future cuts every connection that is still open.
     pub async fn serve<S>(&self, listener: Listener, tls: Option<ListenerTls>, service: S)
     where
         S: Service<Downstream, Response = Response<Bytes>, Error = Infallible, Future: Send>
@@ -63,14 +63,36 @@ impl Server {
             + Sync
             + 'static,
     {
-        let connection = Arc::new(Connection {
-            service,
-            tls,
-            limits: self.limits,
-            clock: Arc::clone(&self.clock),
-            drain: self.drain.clone(),
-            http: connection::http(&self.limits),
-        });
+        self.serve_on(vec![(Core::here(), service)], listener, tls).await;
+    }
+
+    /// The same on cores, each with its own clone of the service: a connection stays on the core that has the fewest
+    /// when it is opened.
+    pub async fn serve_on<S>(
+        &self,
+        cores: Vec<(Core, S)>,
+        listener: Listener,
+        tls: Option<ListenerTls>,
+    ) where
+        S: Service<Downstream, Response = Response<Bytes>, Error = Infallible, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        let http = Http::new(&self.limits);
+        let connection = |service| {
+            Arc::new(Connection {
+                service,
+                tls: tls.clone(),
+                limits: self.limits,
+                clock: Arc::clone(&self.clock),
+                drain: self.drain.clone(),
+                http: http.clone(),
+            })
+        };
+        let cores: Vec<_> =
+            cores.into_iter().map(|(core, service)| (core, connection(service))).collect();
         let mut open = JoinSet::new();
         loop {
             tokio::select! {
@@ -82,11 +104,14 @@ impl Server {
                         tracing::warn!("connection refused: too many are open");
                         continue;
                     };
-                    let connection = Arc::clone(&connection);
-                    open.spawn(async move {
+                    let least = cores.iter().min_by_key(|(core, _)| core.connections());
+                    let Some((core, connection)) = least else { continue };
+                    let (place, connection) = (core.place(), Arc::clone(connection));
+                    let serving = async move {
                         connection.run(accepted).await;
-                        drop(room);
-                    });
+                        drop((room, place));
+                    };
+                    open.spawn_on(serving, core.runtime());
                 }
             }
         }
@@ -97,9 +122,9 @@ impl Server {
     }
 }
 
-async fn accept(listener: &Listener) -> Accepted {
+async fn accept(listener: &Listener) -> Moving {
     loop {
-        match listener.accept().await {
+        match listener.accept().await.and_then(Accepted::moving) {
             Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");

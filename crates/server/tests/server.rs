@@ -481,3 +481,22 @@ async fn a_head_that_cannot_be_read_is_answered_before_the_connection_is_closed(
     stream.write_all(b"GET / HTTP/1.1\r\nho st: x\r\n\r\n").await.unwrap();
     assert!(until_closed(&mut stream).await.starts_with(b"HTTP/1.1 400"));
 }
+
+#[tokio::test]
+async fn a_connection_at_rest_is_served_on_whatever_it_sends_next() {
+    let started = start(LIMITS, None, tower::service_fn(tell));
+    let mut stream = connect(&started).await;
+    // The last one begins like HTTP/2 and is a method of its own.
+    for parts in [["GET / HT", "TP/1.1"], ["GET", " / HTTP/1.1"], ["P", "RIX / HTTP/1.1"]] {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::time::resume();
+        for part in parts {
+            stream.write_all(part.as_bytes()).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        stream.write_all(b"\r\nhost: a\r\n\r\n").await.unwrap();
+        let told = head_of_answer(&mut stream).await;
+        assert!(told.contains("200 OK") && told.contains("127.0.0.1"), "{told}");
+    }
+}

@@ -1,7 +1,7 @@
 //! The ESB client: the innermost service, where a call leaves the gateway or does not.
 //!
-//! The ESB closes its connection after every answer, so every call has its own. Another endpoint is tried
-//! only while no byte can have left, or for a read, once.
+//! The ESB closes its connection after every answer, so every call has its own, unless the upstream is one that keeps
+//! them. Another endpoint is tried only while no byte can have left, or for a read, once.
 
 use std::{
     future::Future,
@@ -33,8 +33,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     endpoint::{Endpoint, OptionsError},
-    talk::{Reply, talk},
-    wire::Wire,
+    kept::Kept,
+    talk::{Line, Reply, talk},
 };
 
 /// The largest answer that is read, unless told otherwise.
@@ -56,11 +56,16 @@ pub struct EsbOptions {
     pub answer_limit: usize,
     /// The TLS configuration; required by `https`.
     pub tls: Option<Arc<ClientConfig>>,
+    /// How long a connection waits for another call; without it every call has its own.
+    pub keep_alive: Option<Duration>,
 }
 
-/// The ESB.
+/// The ESB, as one core reaches it. Clones share what that core keeps.
 #[derive(Clone)]
-pub struct Esb(Arc<Shared>);
+pub struct Esb {
+    shared: Arc<Shared>,
+    kept: Arc<Kept>,
+}
 
 struct Shared {
     endpoints: Box<[Endpoint]>,
@@ -68,7 +73,16 @@ struct Shared {
     connect_timeout: Duration,
     answer_timeout: Duration,
     answer_limit: usize,
+    keep_alive: Option<Duration>,
     metrics: UpstreamMetrics,
+}
+
+/// A connection to one of the endpoints.
+struct Open {
+    line: Line,
+    endpoint: usize,
+    /// Whether a call was sent on it before.
+    used: bool,
 }
 
 /// How an exchange ended once a connection was open.
@@ -97,7 +111,9 @@ impl Exchange {
 
 impl std::fmt::Debug for Esb {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Esb").field("endpoints", &self.0.endpoints.len()).finish_non_exhaustive()
+        f.debug_struct("Esb")
+            .field("endpoints", &self.shared.endpoints.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -109,14 +125,27 @@ impl Esb {
         if endpoints.is_empty() {
             return Err(OptionsError::NoEndpoint);
         }
-        Ok(Self(Arc::new(Shared {
+        let shared = Shared {
             endpoints,
             next: AtomicUsize::new(0),
             connect_timeout: options.connect_timeout,
             answer_timeout: options.answer_timeout,
             answer_limit: options.answer_limit,
+            keep_alive: options.keep_alive,
             metrics,
-        })))
+        };
+        Ok(Self::over(Arc::new(shared)))
+    }
+
+    fn over(shared: Arc<Shared>) -> Self {
+        let kept = Kept::new(shared.keep_alive, shared.endpoints.len());
+        Self { shared, kept: Arc::new(kept) }
+    }
+
+    /// The same ESB for another core, which keeps connections of its own.
+    #[must_use]
+    pub fn for_core(&self) -> Self {
+        Self::over(Arc::clone(&self.shared))
     }
 }
 
@@ -130,10 +159,10 @@ impl tower_service::Service<UpstreamRequest> for Esb {
     }
 
     fn call(&mut self, request: UpstreamRequest) -> Self::Future {
-        let shared = Arc::clone(&self.0);
+        let Self { shared, kept } = self.clone();
         Box::pin(async move {
             let begin = Instant::now();
-            let (result, answer) = shared.carry(request).await;
+            let (result, answer) = shared.carry(&kept, request).await;
             shared.metrics.finished(result, begin.elapsed().as_secs_f64());
             Ok(answer)
         })
@@ -141,27 +170,35 @@ impl tower_service::Service<UpstreamRequest> for Esb {
 }
 
 impl Shared {
-    async fn carry(&self, request: UpstreamRequest) -> (UpstreamResult, UpstreamAnswer) {
+    async fn carry(
+        &self,
+        kept: &Kept,
+        request: UpstreamRequest,
+    ) -> (UpstreamResult, UpstreamAnswer) {
         let (mut message, pending) = request.into_parts();
-        let (wire, host) = match self.connect().await {
-            Ok(connected) => connected,
+        let open = match self.open(kept).await {
+            Ok(open) => open,
             Err(reason) => return (UpstreamResult::NotSent, pending.not_sent(reason)),
         };
         let departed = pending.depart();
-        let mut exchange = self.exchange(wire, host, &message).await;
-        if exchange.may_be_repeated(message.component.kind())
-            && let Ok((wire, host)) = self.connect().await
+        let used = open.used;
+        let mut exchange = self.exchange(kept, open, &message).await;
+        // What was kept may be closed by now. No byte has left, so this is still the first time.
+        let closed = used && matches!(exchange, Exchange::NotSent);
+        if (closed || exchange.may_be_repeated(message.component.kind()))
+            && let Ok(open) = Box::pin(self.connect()).await
         {
-            exchange = self.exchange(wire, host, &message).await;
+            // Boxed: what is rare takes no room in every call.
+            exchange = Box::pin(self.exchange(kept, open, &message)).await;
         }
         if let Some((refused, second)) = refused(&exchange, &mut message) {
             // Nothing was executed, and nothing is if the second does not get as far as the ESB.
-            let Ok((wire, host)) = self.connect().await else {
+            let Ok(open) = Box::pin(self.connect()).await else {
                 return (UpstreamResult::Answered, departed.answered(refused));
             };
             departed.credential_retried();
             (message.authorization, message.body) = (second.authorization, second.body);
-            exchange = self.exchange(wire, host, &message).await;
+            exchange = Box::pin(self.exchange(kept, open, &message)).await;
             if matches!(exchange, Exchange::NotSent) {
                 return (UpstreamResult::Answered, departed.answered(refused));
             }
@@ -188,14 +225,31 @@ impl Shared {
         }
     }
 
+    /// A connection to the next endpoint: one that is kept, or a new one.
+    async fn open(&self, kept: &Kept) -> Result<Open, NotSent> {
+        if kept.keeps() {
+            // Its turn is not over: `connect` counts it where there is none.
+            let endpoint = self.next.load(Ordering::Relaxed) % self.endpoints.len();
+            if let Some(line) = kept.take(endpoint).await {
+                self.next.fetch_add(1, Ordering::Relaxed);
+                return Ok(Open { line, endpoint, used: true });
+            }
+        }
+        self.connect().await
+    }
+
     /// Opens a connection to the next endpoint that takes one; each is tried once.
-    async fn connect(&self) -> Result<(Wire, HeaderValue), NotSent> {
+    async fn connect(&self) -> Result<Open, NotSent> {
         let first = self.next.fetch_add(1, Ordering::Relaxed) % self.endpoints.len();
         let (before, after) = self.endpoints.split_at(first);
         let mut reason = NotSent::Refused;
-        for endpoint in after.iter().chain(before) {
+        let turns = (first..).zip(after).chain((0..).zip(before));
+        for (number, endpoint) in turns {
             match endpoint.dial(self.connect_timeout).await {
-                Ok(wire) => return Ok((wire, endpoint.authority().clone())),
+                Ok(wire) => {
+                    let line = Line::new(wire).await.map_err(|_| NotSent::Closed)?;
+                    return Ok(Open { line, endpoint: number, used: false });
+                }
                 Err(fault) => reason = fault,
             }
         }
@@ -203,11 +257,18 @@ impl Shared {
     }
 
     /// Sends the message once and waits for its answer.
-    async fn exchange(&self, wire: Wire, host: HeaderValue, message: &OutgoingMessage) -> Exchange {
-        let written = wire.written();
-        let talking = talk(wire, compose(host, message), self.answer_limit);
+    async fn exchange(&self, kept: &Kept, open: Open, message: &OutgoingMessage) -> Exchange {
+        let Some(endpoint) = self.endpoints.get(open.endpoint) else { return Exchange::NotSent };
+        let written = open.line.written();
+        let request = compose(endpoint.authority().clone(), message, kept.keeps());
+        let talking = talk(open.line, request, self.answer_limit, kept.keeps());
         let reason = match timeout(self.answer_timeout, talking).await {
-            Ok(Ok(reply)) => return Exchange::Answered(reply),
+            Ok(Ok((reply, line))) => {
+                if let Some(line) = line {
+                    kept.put(open.endpoint, line);
+                }
+                return Exchange::Answered(reply);
+            }
             Ok(Err(anomaly)) => NoAnswer::Broken(anomaly),
             Err(_) => NoAnswer::Timeout,
         };
@@ -236,7 +297,7 @@ fn origin(text: &str, tls: Option<&Arc<ClientConfig>>) -> Result<Endpoint, Optio
     if &*path == "/" { Ok(endpoint) } else { Err(OptionsError::Url(text.into())) }
 }
 
-fn compose(host: HeaderValue, message: &OutgoingMessage) -> Request<Full<Bytes>> {
+fn compose(host: HeaderValue, message: &OutgoingMessage, keep: bool) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(message.body.clone()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::from_static(message.component.path());
@@ -249,7 +310,9 @@ fn compose(host: HeaderValue, message: &OutgoingMessage) -> Request<Full<Bytes>>
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(ACCEPT, JSON);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(message.body.len()));
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    if !keep {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     headers.remove(AUTHORIZATION);
     if let Some(authorization) = &message.authorization {
         let mut authorization = authorization.clone();

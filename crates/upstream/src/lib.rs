@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod esb;
+mod kept;
 mod login;
 mod talk;
 mod tls;

@@ -1,14 +1,14 @@
-//! One request and its answer on a connection of their own.
+//! One request and its answer on a connection that is theirs alone.
 //!
 //! The connection is driven in the caller's own future, not in a task: once that future is gone nothing
-//! more can be written, so the count of bytes is final. A connection is never used for a second request,
-//! so whatever is wrong with an answer can hurt no other call.
+//! more can be written, so the count of bytes is final. It is used again only where that was asked for, and only
+//! after an answer that was whole, with nothing behind it: whatever is wrong with an answer shall hurt no other call.
 
 use std::{
     future::{Future, poll_fn},
     io,
     pin::{Pin, pin},
-    task::Poll,
+    task::{Context, Poll},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -21,12 +21,15 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Incoming,
-    client::conn::{TrySendError, http1},
+    client::conn::{
+        TrySendError,
+        http1::{self, Connection, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, ReadBuf};
 
-use crate::wire::{Allowance, Wire};
+use crate::wire::{Allowance, Wire, Written};
 
 const HEAD_LIMIT: usize = 64 * 1024;
 const MOST_FIELDS: usize = 100;
@@ -40,35 +43,73 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
 }
 
-/// Sends `request` and reads its answer. Has no timeout of its own.
+/// A connection that a request can be sent on.
+pub(crate) struct Line {
+    sender: SendRequest<Full<Bytes>>,
+    /// Boxed: it is large, and moves with each call.
+    connection: Box<Connection<TokioIo<Wire>, Full<Bytes>>>,
+    written: Written,
+    allowance: Allowance,
+}
+
+impl Line {
+    /// Over a connection that was just opened. Nothing is written yet.
+    pub(crate) async fn new(wire: Wire) -> Result<Self, Anomaly> {
+        let (written, allowance) = (wire.written(), wire.allowance());
+        let (sender, connection) = http1::Builder::new()
+            .max_headers(MOST_FIELDS)
+            .max_header_size(HEAD_LIMIT)
+            .max_buf_size(HEAD_LIMIT)
+            .handshake(TokioIo::new(wire))
+            .await
+            .map_err(|_| Anomaly::Cut)?;
+        Ok(Self { sender, connection: Box::new(connection), written, allowance })
+    }
+
+    /// The count of bytes of the request.
+    pub(crate) fn written(&self) -> Written {
+        self.written.clone()
+    }
+
+    /// Counts the bytes of another request and its answer.
+    pub(crate) fn count_anew(&self) {
+        self.written.reset();
+        self.allowance.reset();
+    }
+
+    /// Whether it waits for a request, and nothing has come.
+    pub(crate) fn is_at_rest(&mut self, cx: &mut Context<'_>) -> bool {
+        self.connection.poll_without_shutdown(cx).is_pending() && self.sender.is_ready()
+    }
+}
+
+/// Sends `request` and reads its answer. Has no timeout of its own. Where it is to `keep` the connection, gives it
+/// back if it can be used again.
 pub(crate) async fn talk(
-    wire: Wire,
+    line: Line,
     request: Request<Full<Bytes>>,
     limit: usize,
-) -> Result<Reply, Anomaly> {
-    let (written, allowance, size) = (wire.written(), wire.allowance(), size(&request));
+    keep: bool,
+) -> Result<(Reply, Option<Line>), Anomaly> {
+    let Line { mut sender, mut connection, written, allowance } = line;
+    let size = size(&request);
     // Interim answers count too. Twice, because a buffer of what follows is read along.
     allowance.grant(2 * HEAD_LIMIT);
-    let (mut sender, mut connection) = http1::Builder::new()
-        .max_headers(MOST_FIELDS)
-        .max_header_size(HEAD_LIMIT)
-        .max_buf_size(HEAD_LIMIT)
-        .handshake(TokioIo::new(wire))
-        .await
-        .map_err(|_| Anomaly::Cut)?;
-    let mut reading = pin!(read(sender.try_send_request(request), limit, &allowance));
-    let early = {
-        let driving = poll_fn(|cx| connection.poll_without_shutdown(cx));
-        tokio::select! {
-            biased;
-            reply = &mut reading => Some(reply),
-            _ = driving => None,
+    let reply = {
+        let mut reading = pin!(read(sender.try_send_request(request), limit, &allowance));
+        // First the connection, which brings what is waited for, so that one wake-up is enough for both.
+        let early = poll_fn(|cx| {
+            let ended = connection.poll_without_shutdown(cx).is_ready();
+            match reading.as_mut().poll(cx) {
+                Poll::Ready(reply) => Poll::Ready(Some(reply)),
+                Poll::Pending if ended => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        });
+        match early.await {
+            Some(reply) => reply,
+            None => reading.await,
         }
-    };
-    let parts = connection.into_parts();
-    let reply = match early {
-        Some(reply) => reply,
-        None => reading.await,
     };
     let reply = match reply {
         Ok(reply) => reply,
@@ -78,9 +119,14 @@ pub(crate) async fn talk(
     if written.bytes() < size {
         return Err(Anomaly::Early);
     }
+    let mut line = Line { sender, connection, written, allowance };
+    if keep && poll_fn(|cx| Poll::Ready(line.is_at_rest(cx))).await {
+        return Ok((reply, Some(line)));
+    }
+    let parts = line.connection.into_parts();
     // Bytes after the answer mean that its length, or the answer itself, is not to be believed.
     if parts.read_buf.is_empty() && is_over(&mut parts.io.into_inner()).await {
-        Ok(reply)
+        Ok((reply, None))
     } else {
         Err(Anomaly::Surplus)
     }

@@ -22,7 +22,12 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Written(Arc<AtomicU64>);
 
 impl Written {
-    /// The number. Final once the connection is dropped.
+    /// Another request is to be counted.
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// The number. Final once the connection is dropped or waits for another request.
     pub(crate) fn bytes(&self) -> u64 {
         // `Relaxed`: one task writes and reads; the count guards no other memory.
         self.0.load(Ordering::Relaxed)
@@ -42,6 +47,11 @@ impl Allowance {
     /// Lets so many more be read.
     pub(crate) fn grant(&self, bytes: usize) {
         self.0.fetch_add(i64::try_from(bytes).unwrap_or(i64::MAX / 4), Ordering::Relaxed);
+    }
+
+    /// Another answer is to be counted.
+    pub(crate) fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 
     /// Whether more were read than were granted. Such a read has failed.

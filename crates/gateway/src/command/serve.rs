@@ -13,14 +13,18 @@ use crate::{Running, SystemClock, boot::Settings, start};
 const GRACE: Duration = Duration::from_secs(100);
 
 pub(crate) fn run(config: &Path) -> ExitCode {
-    super::log::init();
+    let _rest = match super::log::init() {
+        Ok(rest) => rest,
+        Err(error) => return super::failed(&error),
+    };
     // The runtime brings threads; until then the environment may be changed.
     let inherited = Inherited::from_env();
     let settings = match settings(config) {
         Ok(settings) => Settings { inherited, ..settings },
         Err(problems) => return super::failed(&problems.join("\n")),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // For what is not a call; those have threads of their own.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return super::failed(&error),
     };

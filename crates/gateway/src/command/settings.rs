@@ -1,6 +1,6 @@
 //! From checked files to what a start needs.
 
-use std::{path::Path, sync::Arc};
+use std::{num::NonZeroUsize, path::Path, sync::Arc, thread::available_parallelism};
 
 use esbgate_config::{Durability, JournalMode, JournalOptions, Problem};
 use esbgate_core::HeadRules;
@@ -37,6 +37,7 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
     let sinks = sinks.map_err(problem)?;
     let (limits, login) = (boot.limits, boot.login.is_some());
     Ok(Settings {
+        cores: Some(cores(boot.threads)),
         listeners,
         inherited: Inherited::none(),
         monitor: boot.monitor.to_string(),
@@ -67,6 +68,7 @@ pub(super) fn settings(file: &Path, checked: Checked) -> Result<Settings, Vec<Pr
             answer_timeout: boot.answer_timeout,
             answer_limit: DEFAULT_ANSWER_LIMIT,
             tls: tls.clone(),
+            keep_alive: boot.keep_alive,
         },
         login: boot.login.map(|login| LoginOptions {
             url: login.url.to_string(),
@@ -124,4 +126,10 @@ fn node() -> String {
 
 fn client_tls(ca: &str) -> Result<Arc<ClientConfig>, String> {
     esbgate_upstream::tls_config(ca.as_bytes()).map_err(|error| format!("upstream.ca: {error}"))
+}
+
+/// As many as asked for, else as many as there are for this process.
+fn cores(threads: Option<u32>) -> NonZeroUsize {
+    let asked = threads.and_then(|threads| NonZeroUsize::new(usize::try_from(threads).ok()?));
+    asked.or_else(|| available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN)
 }

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{BoxFuture, take_ready};
+use super::{BoxFuture, call, ready};
 
 /// Turns panics of everything further in into [`Rejection::Internal`].
 #[derive(Debug, Clone)]
@@ -30,36 +30,36 @@ impl CatchPanicLayer {
 #[derive(Debug, Clone)]
 pub struct CatchPanic<S> {
     metrics: Arc<Metrics>,
-    inner: S,
+    inner: Arc<S>,
 }
 
 impl<S> Layer<S> for CatchPanicLayer {
     type Service = CatchPanic<S>;
 
     fn layer(&self, inner: S) -> CatchPanic<S> {
-        CatchPanic { metrics: Arc::clone(&self.0), inner }
+        CatchPanic { metrics: Arc::clone(&self.0), inner: Arc::new(inner) }
     }
 }
 
 impl<R, S> Service<R> for CatchPanic<S>
 where
     R: Send + 'static,
-    S: Service<R, Error = Rejection, Future: Send> + Clone + Send + 'static,
+    S: Service<R, Error = Rejection, Future: Send> + Clone + Send + Sync + 'static,
 {
     type Response = S::Response;
     type Error = Rejection;
     type Future = BoxFuture<Result<S::Response, Rejection>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        ready()
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let mut inner = take_ready(&mut self.inner);
+        let inner = Arc::clone(&self.inner);
         let metrics = Arc::clone(&self.metrics);
         Box::pin(async move {
             // A broken half of a request is dropped here and never looked at again.
-            let outcome = AssertUnwindSafe(async move { inner.call(request).await });
+            let outcome = AssertUnwindSafe(async move { call(&*inner, request).await });
             outcome.catch_unwind().await.unwrap_or_else(|_| {
                 metrics.panicked();
                 Err(Rejection::Internal)

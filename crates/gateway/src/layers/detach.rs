@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{BoxFuture, take_ready};
+use super::{BoxFuture, ready};
 
 /// Hands calls over to tasks of `tasks`.
 #[derive(Debug, Clone)]
@@ -33,37 +33,37 @@ impl DetachLayer {
 #[derive(Debug, Clone)]
 pub struct Detach<S> {
     layer: DetachLayer,
-    inner: S,
+    inner: Arc<S>,
 }
 
 impl<S> Layer<S> for DetachLayer {
     type Service = Detach<S>;
 
     fn layer(&self, inner: S) -> Detach<S> {
-        Detach { layer: self.clone(), inner }
+        Detach { layer: self.clone(), inner: Arc::new(inner) }
     }
 }
 
 impl<S> Service<AuthenticatedCall> for Detach<S>
 where
     S: Service<AuthenticatedCall, Error = Rejection, Response: Send, Future: Send>,
-    S: Clone + Send + 'static,
+    S: Clone + Send + Sync + 'static,
 {
     type Response = S::Response;
     type Error = Rejection;
     type Future = BoxFuture<Result<S::Response, Rejection>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        ready()
     }
 
     fn call(&mut self, call: AuthenticatedCall) -> Self::Future {
-        let mut inner = take_ready(&mut self.inner);
+        let inner = Arc::clone(&self.inner);
         let trace = call.trace().clone();
         let metrics = Arc::clone(&self.layer.metrics);
         let noted = trace.clone();
         let task = self.layer.tasks.spawn(async move {
-            let answer = inner.call(call).await;
+            let answer = super::call(&*inner, call).await;
             if let Err(rejection) = &answer {
                 noted.refuse(rejection);
             }

@@ -5,6 +5,7 @@ use std::{
     sync::{LazyLock, mpsc},
 };
 
+use crate::support::ON_THIS_THREAD;
 use tracing::{Dispatch, Level, subscriber::DefaultGuard};
 use tracing_subscriber::{Layer as _, Registry, filter::filter_fn, fmt, layer::SubscriberExt as _};
 
@@ -20,6 +21,7 @@ pub struct Log {
 
 impl Log {
     pub fn start() -> Self {
+        ON_THIS_THREAD.set(true);
         LazyLock::force(&WANTS_ALL);
         let (sender, lines) = mpsc::channel();
         let ours = filter_fn(|metadata| {

@@ -80,7 +80,7 @@ async fn an_export_has_the_events_that_the_sink_has_shipped() {
     let export = ["audit", "export", "journal", "--format", "bk_audit"];
     let mut export = std::process::Command::new(env!("CARGO_BIN_EXE_esbgate"))
         .args(export)
-        .current_dir(&folder)
+        .current_dir(folder.path())
         .output();
     let export = String::from_utf8(export.as_mut().unwrap().stdout.clone()).unwrap();
     let shipped = std::fs::read_to_string(folder.path().join("events")).unwrap();

@@ -4,6 +4,7 @@
 mod secret_grep;
 
 use std::{
+    cell::Cell,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,6 +21,11 @@ use tokio::{
 };
 
 pub use self::secret_grep::{Folder, clean};
+
+thread_local! {
+    /// Whether a gateway's calls are to stay on this thread, which is logged.
+    pub static ON_THIS_THREAD: Cell<bool> = const { Cell::new(false) };
+}
 
 pub const PATH: &str = "/api/c/compapi/v2/jobv3/fast_execute_script/";
 pub const KEY: &str = "caller-key-canary-1";
@@ -203,7 +209,8 @@ impl Gate {
     /// A gateway on files that are laid out.
     pub async fn in_folder(standin: Standin, folder: Folder, clock: Arc<dyn Clock>) -> Self {
         let settings = settings(&folder.path().join("esbgate.yaml"));
-        let settings = settings.unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
+        let mut settings = settings.unwrap_or_else(|problems| panic!("{}", problems.join("\n")));
+        settings.cores = settings.cores.filter(|_| !ON_THIS_THREAD.get());
         let running = start(settings, clock).await.unwrap();
         Self { running, standin, folder }
     }

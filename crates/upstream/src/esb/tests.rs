@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::wire::Wire;
 
 const SUCCESS: &str = r#"{"result":true,"code":0,"message":"","data":{"job_instance_id":7}}"#;
 
@@ -35,6 +36,7 @@ fn esb_at(endpoints: &[String], tls: Option<Arc<ClientConfig>>) -> Esb {
         answer_timeout: Duration::from_secs(20),
         answer_limit: 100_000,
         tls,
+        keep_alive: None,
     };
     Esb::new(options, UpstreamMetrics::default()).unwrap()
 }
@@ -76,11 +78,20 @@ async fn answering(answer: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<Vec<u8
     (address, serving)
 }
 
+async fn over(wire: Wire) -> Open {
+    Open { line: Line::new(wire).await.unwrap(), endpoint: 0, used: false }
+}
+
+async fn reached(esb: &Esb) -> String {
+    let open = esb.shared.connect().await.unwrap();
+    esb.shared.endpoints[open.endpoint].authority().to_str().unwrap().to_owned()
+}
+
 async fn exchange_with(address: SocketAddr) -> (Exchange, u64) {
     let esb = esb_at(&[format!("http://{address}")], None);
-    let (wire, host) = esb.0.connect().await.unwrap();
-    let written = wire.written();
-    (esb.0.exchange(wire, host, &message()).await, written.bytes())
+    let open = esb.shared.connect().await.unwrap();
+    let written = open.line.written();
+    (esb.shared.exchange(&esb.kept, open, &message()).await, written.bytes())
 }
 
 async fn exchanged(answer: impl Into<Vec<u8>>) -> Exchange {
@@ -143,10 +154,10 @@ async fn a_refused_endpoint_is_passed_over_and_a_refusal_by_all_is_not_sent() {
     let (_held, bad) = refusing();
     let esb = esb_at(&[format!("http://{bad}"), format!("http://{good}")], None);
     for _ in 0..2 {
-        assert_eq!(esb.0.connect().await.ok().unwrap().1, good.to_string());
+        assert_eq!(reached(&esb).await, good.to_string());
     }
     let esb = esb_at(&[format!("http://{bad}")], None);
-    assert_eq!(esb.0.connect().await.err(), Some(NotSent::Refused));
+    assert_eq!(esb.shared.connect().await.err(), Some(NotSent::Refused));
 }
 
 #[tokio::test]
@@ -155,7 +166,7 @@ async fn endpoints_take_turns() {
     let (_two, two) = listener().await;
     let esb = esb_at(&[format!("http://{one}"), format!("http://{two}")], None);
     for expected in [one, two, one] {
-        assert_eq!(esb.0.connect().await.ok().unwrap().1, expected.to_string());
+        assert_eq!(reached(&esb).await, expected.to_string());
     }
 }
 
@@ -163,11 +174,12 @@ async fn endpoints_take_turns() {
 async fn a_connection_closed_before_the_first_byte_is_not_sent() {
     let (listener, address) = listener().await;
     let esb = esb_at(&[format!("http://{address}")], None);
-    let (mut wire, host) = esb.0.connect().await.unwrap();
+    let mut wire = Wire::plain(TcpStream::connect(address).await.unwrap());
     drop(listener.accept().await.unwrap());
     assert_eq!(wire.read(&mut [0]).await.unwrap(), 0);
-    let written = wire.written();
-    let exchange = esb.0.exchange(wire, host, &message()).await;
+    let open = over(wire).await;
+    let written = open.line.written();
+    let exchange = esb.shared.exchange(&esb.kept, open, &message()).await;
     assert!(matches!(exchange, Exchange::NotSent), "{exchange:?}");
     assert_eq!(written.bytes(), 0);
 }
@@ -189,10 +201,10 @@ async fn a_reset_after_the_request_is_broken() {
 async fn an_esb_that_never_answers_is_a_timeout() {
     let (listener, address) = listener().await;
     let esb = esb_at(&[format!("http://{address}")], None);
-    let (wire, host) = esb.0.connect().await.unwrap();
+    let open = esb.shared.connect().await.unwrap();
     let (mut stream, _) = listener.accept().await.unwrap();
     tokio::time::pause();
-    let exchange = esb.0.exchange(wire, host, &message()).await;
+    let exchange = esb.shared.exchange(&esb.kept, open, &message()).await;
     assert!(matches!(exchange, Exchange::Silent(NoAnswer::Timeout)), "{exchange:?}");
     // The whole call had left all the same.
     read_request(&mut stream).await;
@@ -202,7 +214,7 @@ async fn an_esb_that_never_answers_is_a_timeout() {
 async fn an_answer_that_stalls_in_its_body_is_a_timeout() {
     let (listener, address) = listener().await;
     let esb = esb_at(&[format!("http://{address}")], None);
-    let (wire, host) = esb.0.connect().await.unwrap();
+    let open = esb.shared.connect().await.unwrap();
     let (mut stream, _) = listener.accept().await.unwrap();
     tokio::spawn(async move {
         read_request(&mut stream).await;
@@ -210,7 +222,7 @@ async fn an_answer_that_stalls_in_its_body_is_a_timeout() {
         std::future::pending::<()>().await;
     });
     tokio::time::pause();
-    let exchange = esb.0.exchange(wire, host, &message()).await;
+    let exchange = esb.shared.exchange(&esb.kept, open, &message()).await;
     assert!(matches!(exchange, Exchange::Silent(NoAnswer::Timeout)), "{exchange:?}");
 }
 
@@ -301,10 +313,11 @@ async fn a_body_of_the_limit_is_read_in_one_piece_and_in_small_chunks() {
             answer_timeout: Duration::from_secs(20),
             answer_limit: size,
             tls: None,
+            keep_alive: None,
         };
         let esb = Esb::new(options, UpstreamMetrics::default()).unwrap();
-        let (wire, host) = esb.0.connect().await.unwrap();
-        assert_eq!(body_of(esb.0.exchange(wire, host, &message()).await).len(), size);
+        let open = esb.shared.connect().await.unwrap();
+        assert_eq!(body_of(esb.shared.exchange(&esb.kept, open, &message()).await).len(), size);
     }
 }
 
@@ -315,11 +328,10 @@ async fn bytes_that_wait_before_the_call_is_written_keep_it_from_leaving() {
     let (mut stream, _) = listener.accept().await.unwrap();
     stream.write_all(sized(SUCCESS).as_bytes()).await.unwrap();
     ours.readable().await.unwrap();
-    let wire = Wire::plain(ours);
-    let written = wire.written();
+    let open = over(Wire::plain(ours)).await;
+    let written = open.line.written();
     let esb = esb_at(&[format!("http://{address}")], None);
-    let host = HeaderValue::from_static("esb");
-    let exchange = esb.0.exchange(wire, host, &message()).await;
+    let exchange = esb.shared.exchange(&esb.kept, open, &message()).await;
     assert!(matches!(exchange, Exchange::NotSent), "{exchange:?}");
     assert_eq!(written.bytes(), 0);
     let mut seen = Vec::new();
@@ -337,7 +349,7 @@ async fn an_answer_while_most_of_the_call_is_still_here_is_not_believed() {
     let address = listener.local_addr().unwrap();
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(4 * 1024).unwrap();
-    let wire = Wire::plain(socket.connect(address).await.unwrap());
+    let open = over(Wire::plain(socket.connect(address).await.unwrap())).await;
     let esb = esb_at(&[format!("http://{address}")], None);
     let serving = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -347,8 +359,8 @@ async fn an_answer_while_most_of_the_call_is_still_here_is_not_believed() {
     });
     let mut message = message();
     message.body = Bytes::from(vec![b' '; 4 * 1024 * 1024]);
-    let written = wire.written();
-    let exchange = esb.0.exchange(wire, HeaderValue::from_static("esb"), &message).await;
+    let written = open.line.written();
+    let exchange = esb.shared.exchange(&esb.kept, open, &message).await;
     assert!(matches!(exchange, Exchange::Silent(NoAnswer::Broken(Anomaly::Early))), "{exchange:?}");
     assert!((1..4 * 1024 * 1024).contains(&written.bytes()));
     drop(serving.await.unwrap());
@@ -358,7 +370,7 @@ async fn an_answer_while_most_of_the_call_is_still_here_is_not_believed() {
 async fn a_byte_a_second_does_not_put_the_deadline_off() {
     let (listener, address) = listener().await;
     let esb = esb_at(&[format!("http://{address}")], None);
-    let (wire, host) = esb.0.connect().await.unwrap();
+    let open = esb.shared.connect().await.unwrap();
     let (mut stream, _) = listener.accept().await.unwrap();
     let dripping = tokio::spawn(async move {
         read_request(&mut stream).await;
@@ -374,7 +386,7 @@ async fn a_byte_a_second_does_not_put_the_deadline_off() {
     });
     tokio::time::pause();
     let begin = Instant::now();
-    let exchange = esb.0.exchange(wire, host, &message()).await;
+    let exchange = esb.shared.exchange(&esb.kept, open, &message()).await;
     assert!(matches!(exchange, Exchange::Silent(NoAnswer::Timeout)), "{exchange:?}");
     assert_eq!(begin.elapsed().as_secs(), 20);
     assert!(dripping.await.unwrap() < sized(SUCCESS).len());
@@ -395,6 +407,7 @@ async fn an_endpoint_with_a_path_and_an_empty_list_are_refused() {
             answer_timeout: Duration::from_secs(1),
             answer_limit: DEFAULT_ANSWER_LIMIT,
             tls: None,
+            keep_alive: None,
         };
         let error = Esb::new(options, UpstreamMetrics::default()).unwrap_err();
         assert!(error.to_string().contains(fault), "{error}");
@@ -439,10 +452,10 @@ async fn a_call_over_tls_is_answered_and_its_plain_bytes_are_counted() {
     let (address, ca, serving) = secure().await;
     let tls = crate::tls_config(ca.as_bytes()).unwrap();
     let esb = esb_at(&[format!("https://localhost:{}", address.port())], Some(tls));
-    let (wire, host) = esb.0.connect().await.unwrap();
-    let written = wire.written();
+    let open = esb.shared.connect().await.unwrap();
+    let written = open.line.written();
     assert_eq!(written.bytes(), 0);
-    assert_eq!(body_of(esb.0.exchange(wire, host, &message()).await), SUCCESS);
+    assert_eq!(body_of(esb.shared.exchange(&esb.kept, open, &message()).await), SUCCESS);
     assert_eq!(written.bytes(), serving.await.unwrap().unwrap().len() as u64);
 }
 
@@ -452,11 +465,11 @@ async fn a_certificate_of_another_ca_or_name_is_not_sent() {
     let (address, ca, _) = secure().await;
     let tls = crate::tls_config(other.as_bytes()).unwrap();
     let esb = esb_at(&[format!("https://localhost:{}", address.port())], Some(tls));
-    assert_eq!(esb.0.connect().await.err(), Some(NotSent::Tls));
+    assert_eq!(esb.shared.connect().await.err(), Some(NotSent::Tls));
     let (address, _, _) = secure().await;
     let tls = crate::tls_config(ca.as_bytes()).unwrap();
     let esb = esb_at(&[format!("https://127.0.0.1:{}", address.port())], Some(tls));
-    assert_eq!(esb.0.connect().await.err(), Some(NotSent::Tls));
+    assert_eq!(esb.shared.connect().await.err(), Some(NotSent::Tls));
 }
 
 #[test]
@@ -478,12 +491,105 @@ async fn a_body_that_ends_with_its_connection_is_whole_only_if_tls_says_so() {
         let (address, ca, _) = secured(ok("Connection: close\r\n", SUCCESS), goodbye).await;
         let tls = crate::tls_config(ca.as_bytes()).unwrap();
         let esb = esb_at(&[format!("https://localhost:{}", address.port())], Some(tls));
-        let (wire, host) = esb.0.connect().await.unwrap();
-        let exchange = esb.0.exchange(wire, host, &message()).await;
+        let open = esb.shared.connect().await.unwrap();
+        let exchange = esb.shared.exchange(&esb.kept, open, &message()).await;
         if goodbye {
             assert_eq!(body_of(exchange), SUCCESS);
         } else {
             assert!(is_broken(&exchange), "{exchange:?}");
         }
     }
+}
+
+/// Takes connections, and on each so many calls before it closes; counts both.
+async fn keeping(calls: usize) -> (SocketAddr, Arc<AtomicUsize>) {
+    let (listener, address) = listener().await;
+    let taken = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&taken);
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(async move {
+                for _ in 0..calls {
+                    let seen = read_request(&mut stream).await;
+                    assert!(!String::from_utf8_lossy(&seen).contains("connection:"));
+                    let answer = ok(&format!("Content-Length: {}\r\n", SUCCESS.len()), SUCCESS);
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    (address, taken)
+}
+
+fn keeping_esb(address: SocketAddr) -> Esb {
+    let options = EsbOptions {
+        endpoints: vec![format!("http://{address}")],
+        connect_timeout: Duration::from_secs(20),
+        answer_timeout: Duration::from_secs(20),
+        answer_limit: 100_000,
+        tls: None,
+        keep_alive: Some(Duration::from_secs(4)),
+    };
+    Esb::new(options, UpstreamMetrics::default()).unwrap()
+}
+
+async fn call(esb: &Esb) -> Exchange {
+    let open = esb.shared.open(&esb.kept).await.unwrap();
+    esb.shared.exchange(&esb.kept, open, &message()).await
+}
+
+#[tokio::test]
+async fn a_kept_connection_carries_call_after_call_and_each_is_counted_by_itself() {
+    let (address, taken) = keeping(3).await;
+    let esb = keeping_esb(address);
+    for _ in 0..3 {
+        let open = esb.shared.open(&esb.kept).await.unwrap();
+        let written = open.line.written();
+        assert_eq!(body_of(esb.shared.exchange(&esb.kept, open, &message()).await), SUCCESS);
+        // The counts of calls before it would make it look as if it had left.
+        assert!(written.bytes() < 600, "{}", written.bytes());
+    }
+    assert_eq!(taken.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_upstream_has_closed_or_that_waited_too_long_is_not_used_again() {
+    let (address, taken) = keeping(1).await;
+    let esb = keeping_esb(address);
+    for expected in 1..3 {
+        assert_eq!(body_of(call(&esb).await), SUCCESS);
+        assert_eq!(taken.load(Ordering::Relaxed), expected);
+        // Until its end has arrived.
+        while let Some(line) = esb.kept.take(0).await {
+            esb.kept.put(0, line);
+            tokio::task::yield_now().await;
+        }
+    }
+    let (address, taken) = keeping(9).await;
+    let esb = keeping_esb(address);
+    assert_eq!(body_of(call(&esb).await), SUCCESS);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(body_of(call(&esb).await), SUCCESS);
+    assert_eq!(taken.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn nothing_is_kept_after_an_answer_with_something_behind_it_or_for_another_core() {
+    let (address, _serving) = answering(ok("Content-Length: 2\r\n", "{}{}")).await;
+    let esb = keeping_esb(address);
+    let exchange = call(&esb).await;
+    assert!(
+        matches!(exchange, Exchange::Silent(NoAnswer::Broken(Anomaly::Surplus))),
+        "{exchange:?}"
+    );
+    assert!(esb.kept.take(0).await.is_none());
+    let (address, taken) = keeping(9).await;
+    let esb = keeping_esb(address);
+    for esb in [&esb, &esb.for_core()] {
+        assert_eq!(body_of(call(esb).await), SUCCESS);
+    }
+    assert_eq!(taken.load(Ordering::Relaxed), 2);
 }

@@ -15,7 +15,7 @@ use rustls::ClientConfig;
 use super::verdict;
 use crate::{
     endpoint::{Endpoint, OptionsError},
-    talk::talk,
+    talk::{Line, talk},
 };
 
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -62,7 +62,9 @@ impl Ask {
         headers.insert(HOST, self.endpoint.authority().clone());
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        let reply = talk(wire, request, ANSWER_LIMIT).await.map_err(|_| LoginDown)?;
+        let line = Line::new(wire).await.map_err(|_| LoginDown)?;
+        let talked = talk(line, request, ANSWER_LIMIT, false).await;
+        let (reply, _ended) = talked.map_err(|_| LoginDown)?;
         if reply.status == StatusCode::OK { verdict::read(&reply.body) } else { Err(LoginDown) }
     }
 }
