@@ -176,6 +176,32 @@ fn a_sidecar_that_is_missing_stale_or_damaged_is_noticed_and_the_answers_are_the
 }
 
 #[test]
+fn a_damaged_page_of_a_sidecar_is_noticed_and_the_answers_are_the_same() {
+    let folder = TempDir::new().unwrap();
+    let all = journal(folder.path());
+    let path = Journal::open(folder.path()).unwrap().segments().unwrap()[0].index();
+    let whole = fs::read(&path).unwrap();
+    let head = u64::from_le_bytes(whole[8..16].try_into().unwrap());
+    let pages = 24 + usize::try_from(head).unwrap();
+    let (asked, wanted) = questions(&all).swap_remove(1);
+    let mut noticed = 0;
+    // One byte of each kind of page at least.
+    for part in 0..12 {
+        let mut damaged = whole.clone();
+        let at = pages + (whole.len() - pages - 1) * part / 11;
+        damaged[at] ^= 1;
+        fs::write(&path, damaged).unwrap();
+        let (ids, _, made) = found(folder.path(), &asked);
+        assert_eq!(ids, wanted, "{at}");
+        noticed += made;
+    }
+    // A page that the question does not need is not read.
+    assert!((1..12).contains(&noticed), "{noticed}");
+    fs::write(&path, &whole[..pages + 10]).unwrap();
+    assert_eq!((found(folder.path(), &asked).0, found(folder.path(), &asked).2), (wanted, 1));
+}
+
+#[test]
 fn a_compressed_journal_verifies_and_a_changed_byte_of_a_frame_is_found() {
     let folder = TempDir::new().unwrap();
     journal(folder.path());
