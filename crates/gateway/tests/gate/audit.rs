@@ -68,3 +68,75 @@ async fn one_changed_byte_of_what_a_gateway_wrote_is_named_with_its_line() {
     assert_eq!(status, Some(1));
     assert!(told.contains(&format!("{}", line + 1)) && told.contains("changed"), "{told}");
 }
+
+#[tokio::test]
+async fn a_journal_is_verified_while_it_is_written_and_never_called_broken() {
+    let journal_extra = ", segment: {bytes: 16KiB}".into();
+    let gate = Gate::with(Files { journal_extra, ..Files::default() }).await;
+    let dir = gate.folder.path().join("journal");
+    let verify = async {
+        for _ in 0..6 {
+            let dir = dir.clone();
+            let verified = tokio::task::spawn_blocking(move || audit(&["verify"], &dir)).await;
+            let (status, told) = verified.unwrap();
+            assert!(matches!(status, Some(0 | 3)), "{status:?}: {told}");
+        }
+    };
+    let calls = async {
+        loop {
+            assert_eq!(gate.call(&call()).await.body["executed"], "yes");
+        }
+    };
+    tokio::select! {
+        () = verify => {}
+        () = calls => {}
+    }
+    assert!(gate.stop().await.0);
+}
+
+#[tokio::test]
+async fn a_witness_on_another_disk_is_what_the_tail_is_held_to() {
+    let journal_extra = ", witness: elsewhere/HEAD".into();
+    let files = Files { journal_extra, ..Files::default() };
+    let (standin, folder) = files.lay_out(world()).await;
+    std::fs::create_dir(folder.path().join("elsewhere")).unwrap();
+    let clock = std::sync::Arc::new(esbgate_gateway::SystemClock::start());
+    let gate = Gate::in_folder(standin, folder, clock).await;
+    assert_eq!(gate.call(&call()).await.body["executed"], "yes");
+    let (ended, _standin, folder) = gate.stop().await;
+    assert!(ended);
+    let (dir, head) = (folder.path().join("journal"), folder.path().join("elsewhere/HEAD"));
+    assert!(head.exists() && !dir.join("HEAD").exists());
+    let head = head.display().to_string();
+    assert_eq!(audit(&["verify", "--witness", &head], &dir).0, Some(0));
+    assert_eq!(audit(&["verify"], &dir).0, Some(3), "without it nobody vouches for the tail");
+}
+
+#[tokio::test]
+async fn on_a_folder_of_the_first_version_the_chain_begins_whole_and_its_calls_are_found() {
+    let (standin, folder) = Files::default().lay_out(world()).await;
+    let name = "20260101T000000.000000Z-0a1b2c3d";
+    let boot = folder.path().join("journal").join(name);
+    std::fs::create_dir_all(&boot).unwrap();
+    let line = |seq: u64, rest: &str| {
+        format!(
+            "{{\"v\":1,\"seq\":{seq},\"time\":\"2026-01-01T00:00:00Z\",\"node\":\"n1\",\"boot\":\"{name}\",{rest}}}\n"
+        )
+    };
+    let text = line(1, "\"kind\":\"start\",\"version\":\"0.0.9\",\"predecessor\":null")
+        + &line(2, "\"kind\":\"stop\",\"open_intents\":0");
+    std::fs::write(boot.join("00000001.jsonl"), text).unwrap();
+    let clock = std::sync::Arc::new(esbgate_gateway::SystemClock::start());
+    let gate = Gate::in_folder(standin, folder, clock).await;
+    assert_eq!(gate.call(&call()).await.body["executed"], "yes");
+    let (ended, _standin, folder) = gate.stop().await;
+    assert!(ended);
+    let dir = folder.path().join("journal");
+    // The repair of the first start, which is signed, says what stands before the chain.
+    let (status, told) = audit(&["verify"], &dir);
+    assert_eq!(status, Some(0), "{told}");
+    let (status, told) = audit(&["verify", "--from", "1"], &dir);
+    assert_eq!(status, Some(0), "{told}");
+    let (status, found) = audit(&["query", "--format", "csv"], &dir);
+    assert_eq!((status, found.lines().count()), (Some(0), 2), "{found}");
+}
