@@ -8,6 +8,8 @@ use std::{error::Error, fs, hint::black_box, path::Path, time::Duration};
 
 use esbgate_config::{Lookup, PolicyDocument, PolicyText};
 use esbgate_core::RiskRules;
+// Its allocator is what the binary runs with.
+use esbgate_gateway as _;
 use esbgate_model::ScriptLanguage;
 use rustix::time::{ClockId, clock_gettime};
 

@@ -21,6 +21,8 @@ use esbgate_core::{
     MatchRoute, Metrics, Once, Parse, Peer, Policy, PolicyHandle, ProveApp, ReceivedAt,
     ReceivedRequest, Risks, Stage as _, Trace, TraceSink, Verdict,
 };
+// Its allocator is what the binary runs with.
+use esbgate_gateway as _;
 use esbgate_model::{
     Name, Secret,
     dialect::{AppSecrets, Credential},
