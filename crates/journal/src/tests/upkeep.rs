@@ -73,19 +73,18 @@ async fn what_is_older_than_it_is_kept_is_removed_once_that_is_on_record_and_no_
     let retain = Retain { time: day, bytes: 50 << 30 };
     let own = || Options { retain, ..options(dir.path(), Durability::Written, 100) };
     let clock = Arc::new(Moved::default());
-    let mut boots = Vec::new();
-    for age in [day + Duration::from_secs(1), day - Duration::from_secs(1)] {
+    let boots = [(); 2].map(|()| {
         let (journal, _) = open_by(own(), &clock);
         journal.close().unwrap();
-        let file = journal.path().join("00000001.jsonl");
+        journal.path().to_owned()
+    });
+    // Once nobody runs who would remove them.
+    for (boot, age) in
+        boots.iter().zip([day + Duration::from_secs(1), day - Duration::from_secs(1)])
+    {
+        let file = fs::File::options().append(true).open(boot.join("00000001.jsonl")).unwrap();
         // The clock of the test stands at the epoch.
-        let written = SystemTime::UNIX_EPOCH - age;
-        fs::File::options().append(true).open(&file).unwrap().set_modified(written).unwrap();
-        boots.push(journal.path().to_owned());
-        if boots.len() == 1 {
-            // Not while the second one runs.
-            continue;
-        }
+        file.set_modified(SystemTime::UNIX_EPOCH - age).unwrap();
     }
     let last: Value = serde_json::from_str(whole(&boots[0]).lines().last().unwrap()).unwrap();
     let (journal, _) = open_by(own(), &clock);
