@@ -8,7 +8,7 @@ use std::{
     fs,
     path::Path,
     process::{Command, ExitCode},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use esbgate_audit::{
@@ -18,6 +18,7 @@ use esbgate_audit::{
     verify::{Asked, Verdict, verify},
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
 

@@ -17,14 +17,7 @@ mod stub;
 #[path = "../proxy/wire.rs"]
 mod wire;
 
-use std::{
-    error::Error,
-    fs,
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error, fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use esbgate_core::{
     AppProof, Clock as _, Intent, Journal as _, JournalMetrics, LimitSet, OutcomeRecord, UserProof,
@@ -34,6 +27,7 @@ use esbgate_journal::{Durability, FileJournal, Options};
 use esbgate_model::{Component, ComponentCall, Executed, Name, Secret, Switches, json::Document};
 
 use crate::child::Child;
+use tokio::time::Instant;
 
 type Problem = Box<dyn Error + Send + Sync>;
 
