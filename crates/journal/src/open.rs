@@ -23,7 +23,7 @@ use crate::{
     line::{self, Predecessor, StartLine},
     loss::Share,
     options::{Durability, OpenError, Options},
-    recovery::{Found, boot_time, recover},
+    recovery::{Found, boot_time, cut, recover},
     seal::{FILE, Seal},
     segment::{self, OpenFile, Segment},
     shelf::{Guarded, Shelf, Space},
@@ -58,7 +58,6 @@ pub(crate) fn open(
     let last = found.last.as_ref().map_or(Link::NONE, |(_, last)| *last);
     let chain = Chain::new(&options.node, &boot, last).map_err(|_| OpenError::Boot)?;
     let space = Arc::new(Space::new(options.retain.bytes));
-    let shelf = Arc::new(Guarded::new(Shelf::new(&options.dir, &boot, Arc::clone(&space))));
     let (queue, waiting) = Queue::new();
     let (keeper, asked) = mpsc::channel();
     let (closing, closed) = mpsc::channel();
@@ -95,6 +94,15 @@ pub(crate) fn open(
         state: State::default(),
     };
     begin(&mut writer, &options, &found)?;
+    // Once it is on record, so that whatever ends this start leaves no cut that nobody knows of.
+    for (segment, kept) in &found.torn {
+        if let Err(error) = cut(segment, *kept) {
+            let segment = segment.display();
+            tracing::error!(%error, %segment, kept, "the torn end of a segment of the journal cannot be cut");
+        }
+    }
+    // Of segments as they are now.
+    let shelf = Arc::new(Guarded::new(Shelf::new(&options.dir, &boot, Arc::clone(&space))));
     let mut keeper = Keeper {
         stand: Arc::clone(&writer.stand),
         witness: Witness { path: head, node: options.node, boot: boot.clone() },

@@ -10,8 +10,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use self::tail::cut;
 pub(crate) use self::tail::{Line, read as read_line};
-use self::tail::{checkpoint_before, cut, lines};
+use self::tail::{checkpoint_before, lines, rest};
 use crate::{chain::Link, line::RepairLine, segment::segment_path, witness::Head};
 
 /// Most segments that are looked into for a checkpoint.
@@ -26,6 +27,8 @@ pub(crate) struct Found {
     pub(crate) open: BTreeMap<u64, Option<String>>,
     /// What is put on record.
     pub(crate) repairs: Vec<RepairLine>,
+    /// Segments that are cut after so many bytes, once that is on record.
+    pub(crate) torn: Vec<(PathBuf, u64)>,
     /// Whether records are missing, changed or not readable.
     pub(crate) unread: bool,
     /// The newest boot, by its name.
@@ -157,17 +160,20 @@ fn follow(found: &mut Found, place: &Place, at: u64) {
     if let Err(error) = read {
         return found.unread(Some(place), kept, format!("it cannot be read: {error}"));
     }
-    match cut(&place.path, kept) {
+    match rest(&place.path, kept) {
         Ok(None) => {}
-        Ok(Some((bytes, sha256))) => found.repairs.push(RepairLine {
-            of_boot: Some(place.boot.clone()),
-            segment: Some(place.number),
-            at: kept,
-            bytes,
-            sha256: Some(sha256),
-            reason: None,
-        }),
-        Err(error) => found.unread(Some(place), kept, format!("the rest cannot be cut: {error}")),
+        Ok(Some((bytes, sha256))) => {
+            found.torn.push((place.path.clone(), kept));
+            found.repairs.push(RepairLine {
+                of_boot: Some(place.boot.clone()),
+                segment: Some(place.number),
+                at: kept,
+                bytes,
+                sha256: Some(sha256),
+                reason: None,
+            });
+        }
+        Err(error) => found.unread(Some(place), kept, format!("the rest cannot be read: {error}")),
     }
 }
 

@@ -32,8 +32,8 @@ pub struct Judge {
     by_name: HashMap<String, u64>,
     outcomes: HashMap<u64, Outcome>,
     records: u64,
-    /// Repairs of torn ends, by their numbers.
-    cut: HashSet<u64>,
+    /// Torn ends that were cut, by where. A start that is killed before it cuts leaves the next one to say it again.
+    cut: HashSet<String>,
     boots: HashSet<String>,
     segments: usize,
     /// What the far side saw, by name.
@@ -105,7 +105,8 @@ impl Judge {
                 self.outcomes.insert(intent, outcome);
             }
             "repair" if record["reason"].is_null() => {
-                self.cut.insert(seq);
+                let place = ["of_boot", "segment", "at"].map(|name| &record[name]);
+                self.cut.insert(format!("{place:?}"));
             }
             "repair" | "loss" => violations.push(format!("a kill alone does not bring {record}")),
             _ => {}

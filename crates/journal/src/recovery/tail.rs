@@ -149,12 +149,12 @@ pub(crate) fn lines(path: &Path, at: u64, mut see: impl FnMut(u64, u64, Line)) -
     }
 }
 
-/// Cuts a segment after `kept` bytes; how many were cut and their hash. It is on disk on return.
-pub(crate) fn cut(path: &Path, kept: u64) -> io::Result<Option<(u64, String)>> {
-    if open(path, false)?.metadata()?.len() <= kept {
+/// What a segment has after `kept` bytes: how many bytes, and their hash.
+pub(crate) fn rest(path: &Path, kept: u64) -> io::Result<Option<(u64, String)>> {
+    let mut file = open(path, false)?;
+    if file.metadata()?.len() <= kept {
         return Ok(None);
     }
-    let mut file = open(path, true)?;
     file.seek(SeekFrom::Start(kept))?;
     let (mut hash, mut bytes, mut block) = (Context::new(&SHA256), 0, vec![0; 64 << 10]);
     loop {
@@ -165,7 +165,12 @@ pub(crate) fn cut(path: &Path, kept: u64) -> io::Result<Option<(u64, String)>> {
         hash.update(block.get(..read).unwrap_or_default());
         bytes += read as u64;
     }
-    file.set_len(kept)?;
-    file.sync_all()?;
     Ok(Some((bytes, hex(hash.finish().as_ref()))))
+}
+
+/// Cuts a segment after `kept` bytes. It is on disk on return.
+pub(crate) fn cut(path: &Path, kept: u64) -> io::Result<()> {
+    let file = open(path, true)?;
+    file.set_len(kept)?;
+    file.sync_all()
 }

@@ -85,7 +85,10 @@ async fn an_end_that_is_torn_at_any_byte_is_cut_and_said_and_nothing_else_is_los
     fs::write(journal.join("HEAD"), head).unwrap();
     for at in from..=text.len() {
         fs::write(&there, &text[..at]).unwrap();
-        let found = recovery::recover(&journal, witness::read(&journal.join("HEAD")));
+        let recover = || recovery::recover(&journal, witness::read(&journal.join("HEAD")));
+        let found = recover();
+        assert_eq!(recover().repairs, found.repairs, "nothing is cut before that is on record");
+        found.torn.iter().for_each(|(segment, kept)| recovery::cut(segment, *kept).unwrap());
         let torn = at > from && at < text.len();
         let cut: Vec<_> =
             found.repairs.iter().map(|one| (one.at, one.bytes, one.sha256.clone())).collect();
