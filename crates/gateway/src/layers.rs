@@ -11,6 +11,7 @@ mod shadow;
 mod shed;
 mod stage;
 
+pub(crate) use self::apart::run_apart;
 pub use self::{
     apart::{ApartLayer, ApartService, apart},
     bracket::{BracketLayer, BracketService, bracket},

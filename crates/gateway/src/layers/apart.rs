@@ -86,17 +86,22 @@ where
         let (stage, next) = (self.stage.clone(), self.inner.clone());
         // The one that was polled ready.
         let mut inner = mem::replace(&mut self.inner, next);
-        Either::Right(Box::pin(async move {
-            let judged = spawn_blocking(move || stage.run(input)).await;
-            let judged = judged.map_err(|fault| match fault.try_into_panic() {
-                // Caught where every panic of a call is.
-                Ok(panic) => resume_unwind(panic),
-                // The runtime ends, and the call with it.
-                Err(_) => Rejection::Aborted,
-            })?;
-            inner.call(judged?).await
-        }))
+        Either::Right(Box::pin(async move { inner.call(run_apart(stage, input).await?).await }))
     }
+}
+
+/// Runs a stage on a thread of its own.
+pub(crate) async fn run_apart<K>(stage: K, input: K::In) -> Result<K::Out, Rejection>
+where
+    K: Stage<In: Send + 'static, Out: Send + 'static> + Send + 'static,
+{
+    let judged = spawn_blocking(move || stage.run(input)).await;
+    judged.map_err(|fault| match fault.try_into_panic() {
+        // Caught where every panic of a call is.
+        Ok(panic) => resume_unwind(panic),
+        // The runtime ends, and the call with it.
+        Err(_) => Rejection::Aborted,
+    })?
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use esbgate_core::{
     ReceivedRequest, Rejection, Stage as _, Trace,
 };
 
+use crate::layers::run_apart;
+
 /// The same request, which nobody is told of.
 pub(super) fn copy(request: &ReceivedRequest, permit: BodyPermit) -> ReceivedRequest {
     let (peer, received_at) = (request.peer.clone(), request.received_at);
@@ -39,6 +41,11 @@ pub(super) async fn walk<L: Login>(
     let admitted = Admit.enter(prove_app.run(routed)?).await?;
     let asked = Introspect(login).run(Interpret.run(admitted)?).await?;
     let fresh = Once.enter(Authenticate.run(asked)?).await?;
-    Charge.enter(Authorize.run(fresh)?).await?.depart();
+    let granted = if Authorize::is_long(&fresh) {
+        run_apart(Authorize, fresh).await?
+    } else {
+        Authorize.run(fresh)?
+    };
+    Charge.enter(granted).await?.depart();
     Ok(())
 }
