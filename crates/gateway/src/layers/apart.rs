@@ -1,7 +1,6 @@
 //! Runs a [`Stage`] as a tower layer, and on a thread of its own where it would keep other calls waiting.
 
 use std::{
-    future::{Ready, ready},
     mem,
     panic::resume_unwind,
     task::{Context, Poll},
@@ -13,7 +12,7 @@ use tokio::task::spawn_blocking;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::BoxFuture;
+use super::{BoxFuture, StageService, stage};
 
 /// Lays `stage` over the rest of the stack. What is `long` is judged apart from the threads that carry connections.
 pub fn apart<K: Stage + Clone>(stage: K, long: fn(&K::In) -> bool) -> ApartLayer<K> {
@@ -30,9 +29,8 @@ pub struct ApartLayer<K: Stage> {
 /// See [`apart`].
 #[derive(Debug)]
 pub struct ApartService<K: Stage, S> {
-    stage: K,
+    staged: StageService<K, S>,
     long: fn(&K::In) -> bool,
-    inner: S,
 }
 
 // Derived, they would ask for inputs that can be cloned.
@@ -44,7 +42,7 @@ impl<K: Stage + Clone> Clone for ApartLayer<K> {
 
 impl<K: Stage + Clone, S: Clone> Clone for ApartService<K, S> {
     fn clone(&self) -> Self {
-        Self { stage: self.stage.clone(), long: self.long, inner: self.inner.clone() }
+        Self { staged: self.staged.clone(), long: self.long }
     }
 }
 
@@ -56,7 +54,7 @@ where
     type Service = ApartService<K, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ApartService { stage: self.stage.clone(), long: self.long, inner }
+        ApartService { staged: stage(self.stage.clone()).layer(inner), long: self.long }
     }
 }
 
@@ -68,24 +66,22 @@ where
     type Response = S::Response;
     type Error = Rejection;
     type Future = Either<
-        Either<Ready<Result<S::Response, Rejection>>, S::Future>,
+        <StageService<K, S> as Service<K::In>>::Future,
         BoxFuture<Result<S::Response, Rejection>>,
     >;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
-        self.inner.poll_ready(cx)
+        self.staged.poll_ready(cx)
     }
 
     fn call(&mut self, input: K::In) -> Self::Future {
         if !(self.long)(&input) {
-            return Either::Left(match self.stage.run(input) {
-                Ok(next) => Either::Right(self.inner.call(next)),
-                Err(rejection) => Either::Left(ready(Err(rejection))),
-            });
+            return Either::Left(self.staged.call(input));
         }
-        let (stage, next) = (self.stage.clone(), self.inner.clone());
+        let StageService { stage, inner } = &mut self.staged;
+        let (stage, next) = (stage.clone(), inner.clone());
         // The one that was polled ready.
-        let mut inner = mem::replace(&mut self.inner, next);
+        let mut inner = mem::replace(inner, next);
         Either::Right(Box::pin(async move { inner.call(run_apart(stage, input).await?).await }))
     }
 }
@@ -106,7 +102,10 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::thread::{self, ThreadId};
+    use std::{
+        future::{Ready, ready},
+        thread::{self, ThreadId},
+    };
 
     use tower_service::Service as _;
 

@@ -22,8 +22,8 @@ pub struct StageLayer<K>(K);
 /// See [`stage`].
 #[derive(Debug, Clone)]
 pub struct StageService<K, S> {
-    stage: K,
-    inner: S,
+    pub(super) stage: K,
+    pub(super) inner: S,
 }
 
 // Bounded here, not only on `Service`, so that stages in the wrong order fail where the stack is

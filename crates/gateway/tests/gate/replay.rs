@@ -4,12 +4,11 @@ use std::{path::Path, process::Command};
 
 use esbgate_core::Clock as _;
 use esbgate_gateway::SystemClock;
-use esbgate_standin::{App, Business, Script, World};
 use serde_json::{Value, json};
 
 use crate::{
     support::*,
-    vectors::{CASES, open_policy},
+    vectors::{CASES, open_policy, world_of_cases},
 };
 
 fn replay(folder: &Path, policy: &str) -> (Option<i32>, Value) {
@@ -179,13 +178,8 @@ async fn a_damaged_line_is_counted_and_the_rest_is_judged() {
 
 #[tokio::test]
 async fn every_call_of_the_model_is_decided_as_it_was_under_the_same_policy() {
-    let world = World::empty()
-        .app(App::new("ops_gateway", ESB_SECRET).skipping_user_auth())
-        .token("user-token", "alice")
-        .token("xxx", "alice")
-        .business(Business::new(1).account(1000, "root"))
-        .script(Script::new("s", 1).version(1, "echo"));
-    let gate = Gate::in_world(Files { policy: open_policy(), ..Files::default() }, world).await;
+    let gate =
+        Gate::in_world(Files { policy: open_policy(), ..Files::default() }, world_of_cases()).await;
     for line in CASES.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let body = case["raw"].as_str().map_or_else(|| case["body"].to_string(), str::to_owned);

@@ -43,16 +43,20 @@ fn names(answer: &Value, field: &str) -> bool {
     })
 }
 
-#[tokio::test]
-async fn every_case_of_the_call_model_is_accepted_or_refused_where_it_says() {
-    let world = World::empty()
+/// What the cases of the call model name.
+pub fn world_of_cases() -> World {
+    World::empty()
         .app(App::new("ops_gateway", ESB_SECRET).skipping_user_auth())
         .token("user-token", "alice")
         .token("xxx", "alice")
         .business(Business::new(1).account(1000, "root"))
-        .script(Script::new("s", 1).version(1, "echo"));
+        .script(Script::new("s", 1).version(1, "echo"))
+}
+
+#[tokio::test]
+async fn every_case_of_the_call_model_is_accepted_or_refused_where_it_says() {
     let files = Files { policy: open_policy(), ..Files::default() };
-    let gate = Gate::in_world(files, world).await;
+    let gate = Gate::in_world(files, world_of_cases()).await;
     let mut failed = Vec::new();
     for line in CASES.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
